@@ -172,13 +172,20 @@ class Plan:
         reduction: str = "mean",
         formulation: str | None = None,
     ):
-        layers, activations = check_params(params, activations), tuple(activations)
+        activations = tuple(activations)
+
+        def checked() -> tuple[Layer, ...]:
+            layers = check_params(params, activations)
+            y = None if loss == "output" else jnp.zeros((1, len(layers[-1].W)), layers[-1].W.dtype)
+            check_loss(loss, reduction, y, layers, 1)
+            return layers
+
+        # Shapes: a plan holds on to no parameters, and to make it compiles nothing.
+        self._like = layers = jax.eval_shape(checked)
         if len(kinds := {str(array.dtype) for array in jax.tree.leaves(layers)}) > 1:
             raise ValueError(
                 f"params has the number types {', '.join(sorted(kinds))}, expected one for all"
             )
-        y = None if loss == "output" else jnp.zeros((1, len(layers[-1].W)), layers[-1].W.dtype)
-        check_loss(loss, reduction, y, layers, 1)
         run = longest_run(layers, activations)
         if formulation is None:
             deep = run.stop - run.start >= DEEP and layers[run.start].W.shape[0] <= THIN
@@ -193,14 +200,13 @@ class Plan:
             raise ValueError(
                 "formulation is 'scan', expected at least one layer with as many units as inputs"
             )
-        # Shapes: a plan holds on to no parameters.
-        self._like = like = jax.eval_shape(lambda: layers)
         self.formulation, self.activations, self.loss = formulation, activations, loss
         self.reduction = reduction
-        self.widths = (layers[0].W.shape[1], *(len(W) for W, _ in layers))
+        self.widths = (layers[0].W.shape[1], *(W.shape[0] for W, _ in layers))
         self._to_loss, self._shares, _ = fuse(activations, loss)
-        self._packing = FORMULATIONS[formulation](like, self._to_loss)
-        self._packed = jax.eval_shape(self._packing.pack, like)
+        self._packing = FORMULATIONS[formulation](layers, self._to_loss)
+        self._pack = jax.jit(self._packing.pack)
+        self._packed = jax.eval_shape(self._pack, layers)
         # The plan's own attributes hide its methods, which they are compiled from: a call costs
         # no more. An argument that nothing is computed from is kept: its memory takes what is
         # computed.
@@ -214,7 +220,7 @@ class Plan:
     def pack(self, params: Params) -> Packed:
         """Parameters of the plan's shapes as `value_and_grad` takes them;
         ValueError where a shape is another."""
-        packed = self._packing.pack(check_params(params, self.activations))
+        packed = self._pack(check_params(params, self.activations))
         write = "a plan is for one set of shapes and one number type"
         _check("params", packed, self._packed, write)
         return packed

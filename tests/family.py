@@ -69,8 +69,7 @@ class Case(NamedTuple):
     whole numbers as they are (labels, a mask, None); how large what is drawn may
     be; its settings; whether it is `rational`, without exponential, logarithm and
     root; functions that make of what is drawn for an array, by its place, what it is
-    to be; whether it is `slow` to compile, or like another, so that JAX has it in
-    float64 only."""
+    to be; whether JAX has it in `short` floats, too."""
 
     family: str
     arrays: Sequence[Any]
@@ -78,7 +77,7 @@ class Case(NamedTuple):
     rational: bool = False
     size: float = 3.0
     through: Mapping[int, Callable[[Any], Any]] = MappingProxyType({})
-    slow: bool = False
+    short: bool = False
 
     @property
     def moving(self) -> list[int]:
@@ -102,17 +101,14 @@ class Case(NamedTuple):
         return self is other
 
 
-def shorter(cases: Sequence[Case]) -> list[Case]:
-    """The cases, in JAX in float32 for one program of every family alone: that of
-    its first case."""
+def together(cases: Sequence[Case]) -> list[Case]:
+    """The cases, for which JAX is asked when one of them is: what is compiled together
+    takes half as long."""
+    _TOGETHER.update(dict.fromkeys(cases, tuple(cases)))
+    return [*cases]
 
-    def program(case: Case) -> str:
-        return repr((case.arrays, case.settings))
 
-    first: dict[str, str] = {}
-    for case in cases:
-        first.setdefault(case.family, program(case))
-    return [case._replace(slow=case.slow or program(case) != first[case.family]) for case in cases]
+_TOGETHER: dict[Case, tuple[Case, ...]] = {}
 
 
 Passed = dict[str, Any]  # out and the gradients by their names
@@ -168,19 +164,38 @@ def by_hand(room: Room, case: Case, arrays: Sequence[Any], seeds: Sequence[Any])
     return named(case, out, gradients)
 
 
+def as_it_is(function: Callable[..., Any]) -> Callable[..., Any]:
+    return function
+
+
 def in_jax(
     case: Case,
     arrays: Sequence[Any],
     seeds: Sequence[Any],
-    behind: Callable[[Any], Any] = lambda function: function,
+    behind: Callable[[Any], Any] = as_it_is,
 ) -> Passed:
     """The same by JAX, of the forward pass in `ref`, `behind` a transformation."""
-    both = compiled(case.family, Settings(case.settings), (*case.moving,), behind)
-    out, moved = both([*arrays], [*seeds])
-    gradients: list[Any] = [None] * len(arrays)
-    for k, gradient in zip(case.moving, moved, strict=True):
-        gradients[k] = gradient
-    return named(case, out, gradients)
+    ((out, moved),) = compiled((program(case, behind),))([([*arrays], [*seeds])])
+    return named(case, out, dict(zip(case.moving, moved, strict=True)))
+
+
+@functools.cache
+def all_in_jax(cases: tuple[Case, ...], seed: int, *, whole: bool) -> dict[Case, Passed]:
+    """The same in float64 for several cases, of which some have one program."""
+    given = {case: of_seed(case, seed, whole=whole) for case in cases}
+
+    def key(case: Case) -> Any:
+        return program(case), repr([a if a is None else (a.shape, a.dtype) for a in given[case][0]])
+
+    found: dict[Case, Passed] = {}
+    every = {key(case): case for case in cases}
+    both = compiled(tuple(function for function, _ in every))
+    while waiting := [case for case in cases if case not in found]:
+        every |= {key(case): case for case in waiting}
+        results = both([given[case] for case in every.values()])
+        for case, (out, moved) in zip(every.values(), results, strict=True):
+            found[case] = named(case, out, dict(zip(case.moving, moved, strict=True)))
+    return found
 
 
 class Settings(dict[str, Any]):
@@ -193,14 +208,17 @@ class Settings(dict[str, Any]):
         return repr(self) == repr(other) and all(map(np.array_equal, self.values(), other.values()))
 
 
+def program(case: Case, behind: Callable[[Any], Any] = as_it_is) -> Callable[..., Any]:
+    """Out and the gradients of a case by JAX, of arrays and cotangents."""
+    return program_of(case.family, Settings(case.settings), (*case.moving,), behind)
+
+
 @functools.cache
-def compiled(
+def program_of(
     family: str, settings: Settings, moving: tuple[int, ...], behind: Callable[[Any], Any]
 ) -> Callable[..., Any]:
-    """Out and the gradients by JAX, of arrays and cotangents, compiled once."""
     function = behind(functools.partial(getattr(ref, family), **settings))
 
-    @jax.jit
     def both(arrays: list[Any], seeds: list[Any]) -> Any:
         def forward(*moved: Any) -> Any:
             every = list(arrays)
@@ -214,7 +232,13 @@ def compiled(
     return both
 
 
-def named(case: Case, out: Any, gradients: Sequence[Any]) -> Passed:
+@functools.cache
+def compiled(programs: tuple[Callable[..., Any], ...]) -> Callable[[Sequence[Any]], Any]:
+    """Several programs as one, of the arrays and cotangents of each."""
+    return jax.jit(lambda given: [both(*of) for both, of in zip(programs, given, strict=True)])
+
+
+def named(case: Case, out: Any, gradients: Any) -> Passed:
     """Every array by its name."""
     names = {f"out{k}": array for k, array in enumerate(outs(out))}
     return names | {f"gradient{k}": gradients[k] for k in case.moving}
@@ -231,16 +255,21 @@ def seeds_of(case: Case, rng: np.random.Generator, *, whole: bool) -> list[Any]:
 
 
 @functools.cache
-def whole_in_jax(case: Case, seed: int) -> tuple[list[Any], list[Any], Passed]:
-    """Arrays and cotangents of whole numbers, and what JAX makes of them."""
+def of_seed(case: Case, seed: int, *, whole: bool) -> tuple[list[Any], list[Any]]:
+    """Arrays, and cotangents of out."""
     rng = np.random.default_rng(seed)
-    arrays, seeds = drawn(case, rng, whole=True), seeds_of(case, rng, whole=True)
-    return arrays, seeds, in_jax(case, arrays, seeds)
+    return drawn(case, rng, whole=whole), seeds_of(case, rng, whole=whole)
+
+
+def seeded_in_jax(case: Case, seed: int, *, whole: bool) -> Passed:
+    """What JAX makes of them, with what it makes of the cases that are compiled together."""
+    return all_in_jax(_TOGETHER.get(case, (case,)), seed, whole=whole)[case]
 
 
 def unequal(room: Room, case: Case, seed: int = 0) -> Iterator[str]:
     """Where whole numbers do not give the same, by hand and in JAX."""
-    arrays, seeds, jax = whole_in_jax(case, seed)
+    arrays, seeds = of_seed(case, seed, whole=True)
+    jax = seeded_in_jax(case, seed, whole=True)
     floats = by_hand(room, case, arrays, seeds)
     exact = by_hand(room, case, typed(arrays, Fraction), typed(seeds, Fraction))
     for name, array in floats.items():
@@ -276,17 +305,17 @@ class Known(NamedTuple):
 @functools.cache
 def known(case: Case, seed: int) -> dict[str, Known]:
     """What is known of a case whatever room is tried, for every type of floats."""
-    rng = np.random.default_rng(seed)
-    arrays, seeds = drawn(case, rng, whole=False), seeds_of(case, rng, whole=False)
+    arrays, seeds = of_seed(case, seed, whole=False)
     found: dict[str, Known] = {}
     for dtype in (np.float64, np.float32):
         info, a, s = np.finfo(dtype), typed(arrays, dtype), typed(seeds, dtype)
         true = on_digits(case, a, s)
         bounds = rounding(case, a, s, info.eps, info.smallest_subnormal)
         jax = {}
-        if dtype is np.float64 or not case.slow:
+        if dtype is np.float64 or case.short:
             of_jax = rounding(case, a, s, OF_JAX * info.eps, info.tiny)
-            jax = off(in_jax(case, a, s), true, of_jax)
+            passed = in_jax(case, a, s) if case.short else seeded_in_jax(case, seed, whole=False)
+            jax = off(passed, true, of_jax)
         found[dtype.__name__] = Known(a, s, true, bounds, jax)
     return found
 
@@ -308,10 +337,7 @@ def rough(case: Case, seed: int = 0) -> Iterator[str]:
     rng = np.random.default_rng(seed)
     arrays, seeds = drawn(case, rng, whole=False), seeds_of(case, rng, whole=False)
     info = jnp.finfo(jnp.bfloat16)
-    arrays, seeds = (
-        [a.astype(info.dtype) if a is not None and a.dtype == float else a for a in part]
-        for part in (arrays, seeds)
-    )
+    arrays, seeds = in_bfloat16(arrays), in_bfloat16(seeds)
     bounds = rounding(case, arrays, seeds, OF_JAX * info.eps, info.tiny)
     true = on_digits(case, arrays, seeds)
     twice, seeds_twice = (
@@ -324,6 +350,11 @@ def rough(case: Case, seed: int = 0) -> Iterator[str]:
         for one in both:
             if not (ratio := off({name: one}, true, bounds)[name]) <= 1:
                 yield f"{case}: {name} in bfloat16 is off by {ratio:.3g} times what rounding may do"
+
+
+def in_bfloat16(arrays: Sequence[Any]) -> list[Any]:
+    """The floats among arrays in it."""
+    return [a.astype(jnp.bfloat16) if a is not None and a.dtype == float else a for a in arrays]
 
 
 def off(passed: Passed, true: Passed, bounds: Passed) -> dict[str, float]:

@@ -231,7 +231,8 @@ def name_of(params: Any) -> str:
 
 
 def _for_jax(a: Any) -> Any:
-    return jnp.asarray(a) if isinstance(a, np.ndarray | np.generic) else a
+    # jnp.asarray would compile a program for every shape.
+    return jax.device_put(a) if isinstance(a, np.ndarray | np.generic) else a
 
 
 def _as_objects(result: Any, inputs: Arrays) -> Array:

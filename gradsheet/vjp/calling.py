@@ -208,7 +208,7 @@ class Rule:
             return torch.tensor(array)
         if self.kind == "rules" or isinstance(like, jax.Array):
             with exactly():
-                return jnp.asarray(array)
+                return jax.device_put(array)  # jnp.asarray would compile for every shape
         return array
 
     def _result(self, directions: list[Any]) -> Any:

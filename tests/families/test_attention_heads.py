@@ -6,14 +6,14 @@ import re
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 
 import manual
 import ref
 from manual import causal_mask, padding_mask
-from tests.family import Case, faults, refused, rough, shorter, with_mistake
+from tests.family import Case, faults, refused, rough, together, with_mistake
+from tests.rounds import every
 
 QKV = [(2, 3, 2), (2, 4, 2), (2, 4, 5)]
 MASK = np.array([[1, 0, 1, 1], [0, 0, 0, 0], [0, 1, 0, 0]]) == 1  # the second may look nowhere
@@ -21,27 +21,22 @@ HEADS = [(3, 5, 4), (12, 4), (12,), (4, 4), (4,)]
 CAUSAL = causal_mask(5) & padding_mask(np.array([5, 1, 0]), 5)  # the third is all padding
 POSITIONS = np.array([[5, 0, 100_000], [1000, -7, 0]])
 CASES = {
-    "attention": shorter(
-        [
-            Case("attention", QKV, size=1),
-            *[Case("attention", QKV, {"mask": MASK}, size=size) for size in (1, 3, 30, 1e4)],
-            Case("attention", QKV, {"mask": MASK, "scale": 0.3}, size=1),
-        ]
-    ),
-    "multi_head_attention": shorter(
-        [
-            Case("multi_head_attention", HEADS, {"heads": 2, "mask": CAUSAL}, size=size, slow=True)
-            for size in (1, 30, 1e4)
-        ]
-    ),
-    "rotary": shorter(
-        [
-            Case("rotary", [(2, 3, 4)]),
-            Case("rotary", [(2, 3, 4)], {"positions": POSITIONS}),
-            Case("rotary", [(2, 3, 4)], {"positions": np.array([5, 0.25, 0.1]), "base": 500_000}),
-        ]
-    ),
+    "attention": [
+        Case("attention", QKV, size=1),
+        *[Case("attention", QKV, {"mask": MASK}, size=size) for size in (1, 3, 30, 1e4)],
+        Case("attention", QKV, {"mask": MASK, "scale": 0.3}, size=1),
+    ],
+    "multi_head_attention": [
+        Case("multi_head_attention", HEADS, {"heads": 2, "mask": CAUSAL}, size=size)
+        for size in (1, 30, 1e4)
+    ],
+    "rotary": [
+        Case("rotary", [(2, 3, 4)]),
+        Case("rotary", [(2, 3, 4)], {"positions": POSITIONS}),
+        Case("rotary", [(2, 3, 4)], {"positions": np.array([5, 0.25, 0.1]), "base": 500_000}),
+    ],
 }
+together([case for cases in CASES.values() for case in cases])
 PLANTED = {
     "attention": [
         ("c = 1 / np.sqrt(number(q, q.shape[-1]))", "c = 1 / number(q, q.shape[-1])"),
@@ -108,7 +103,7 @@ def test_by_hand_is_jax_and_the_truth(case: Case) -> None:
 @pytest.mark.exhaustive
 @pytest.mark.parametrize("seed", range(1, 11))
 def test_more_numbers(seed: int) -> None:
-    cases = [case._replace(slow=False) for cases in CASES.values() for case in cases]
+    cases = [case._replace(short=True) for cases in CASES.values() for case in cases]
     assert [*faults(manual, cases, seed)] == []
 
 
@@ -120,16 +115,19 @@ def test_a_mistake_is_caught(family: str, old: str, new: str) -> None:
 
 @pytest.mark.parametrize(
     "case",
-    [
-        pytest.param(CASES["attention"][1], marks=pytest.mark.exhaustive),
-        Case(
-            "multi_head_attention",
-            [*HEADS[:2], None, HEADS[3], None],
-            {"heads": 4, "mask": CAUSAL},
-            size=1,
-        ),
-        CASES["rotary"][1],
-    ],
+    every(
+        2,
+        [
+            CASES["attention"][1],
+            Case(
+                "multi_head_attention",
+                [*HEADS[:2], None, HEADS[3], None],
+                {"heads": 4, "mask": CAUSAL},
+                size=1,
+            ),
+            CASES["rotary"][1],
+        ],
+    ),
     ids=str,
 )
 def test_jax_has_it_under_jit_and_vmap_and_in_bfloat16(case: Case) -> None:
@@ -141,7 +139,7 @@ def test_jax_makes_no_array_with_an_axis_for_queries_keys_and_values() -> None:
     T, S, E = 11, 13, 7
     shapes = [(T, 2), (S, 2), (S, E)]
     program = jax.make_jaxpr(jax.grad(lambda *qkv: ref.attention(*qkv).sum(), (0, 1, 2)))
-    text = str(program(*map(jnp.ones, shapes)))
+    text = str(program(*map(np.ones, shapes)))
     sizes = [math.prod(map(int, axes.split(","))) for axes in re.findall(r"\[([\d,]+)\]", text)]
     assert T * S <= max(sizes) < T * S * E
 
@@ -152,10 +150,14 @@ def drawn(*shapes: tuple[int, ...]) -> list[Any]:
 
 
 @jax.jit
-def in_jax(q: Any, k: Any, v: Any, mask: Any) -> tuple[Any, Any]:
-    """Out and the gradients for the cotangent out."""
+def _in_jax(q: Any, k: Any, v: Any, mask: Any) -> tuple[Any, Any]:
     out, back = jax.vjp(lambda *qkv: ref.attention(*qkv, mask=mask), q, k, v)
     return out, back(out)
+
+
+def in_jax(q: Any, k: Any, v: Any, mask: Any) -> tuple[Any, Any]:
+    """Out and the gradients for the cotangent out."""
+    return jax.tree.map(np.asarray, _in_jax(q, k, v, mask))
 
 
 def test_a_query_that_may_look_nowhere_has_out_0_and_no_gradient() -> None:
@@ -233,10 +235,8 @@ def test_what_comes_later_or_is_padding_has_no_influence() -> None:
 
 def test_the_masks_are_the_same_in_both_rooms() -> None:
     lengths = np.array([2, 0, 5])
-    for T in (0, 4):
-        causal, padding = jax.jit(
-            lambda lengths, T=T: (ref.causal_mask(T), ref.padding_mask(lengths, T))
-        )(lengths)
+    both = jax.jit(lambda n: {T: (ref.causal_mask(T), ref.padding_mask(n, T)) for T in (0, 4)})
+    for T, (causal, padding) in both(lengths).items():
         assert np.array_equal(causal_mask(T), causal)
         assert np.array_equal(padding_mask(lengths, T), padding)
     assert padding_mask(lengths, 4)[:, 0].astype(int).tolist() == [

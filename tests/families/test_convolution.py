@@ -7,18 +7,20 @@ import pytest
 
 import manual
 import ref
-from tests.family import Case, by_hand, faults, in_jax, refused, rough, with_mistake
+from tests.family import Case, by_hand, faults, in_jax, refused, rough, together, with_mistake
 
 UNEVEN = {"stride": (2, 1), "padding": (1, 2), "dilation": (1, 2), "groups": 2}
-CASES = [
-    Case("conv2d", [(2, 4, 4, 5), (4, 2, 3, 2), (4,)], UNEVEN, rational=True),
-    Case(
-        "conv1d",
-        [(2, 4, 8), (6, 2, 3), None],
-        {"stride": 2, "padding": 1, "dilation": 2, "groups": 2},
-        rational=True,
-    ),
-]
+CASES = together(
+    [
+        Case("conv2d", [(2, 4, 4, 5), (4, 2, 3, 2), (4,)], UNEVEN, rational=True),
+        Case(
+            "conv1d",
+            [(2, 4, 8), (6, 2, 3), None],
+            {"stride": 2, "padding": 1, "dilation": 2, "groups": 2},
+            rational=True,
+        ),
+    ]
+)
 SHARED = [
     ("out = out + kernel[..., p, q] @ pixels", "out = out + kernel[..., ~p, ~q] @ pixels"),
     ("np.swapaxes(kernel[..., p, q], -1, -2) @", "np.swapaxes(kernel[..., ~p, ~q], -1, -2) @"),

@@ -35,7 +35,7 @@ def cases_of(file: str, family: str) -> list[Case]:
     """The cases of a family, in whatever its tests keep them."""
     cases = module_of(file).CASES
     cases = [c for group in cases.values() for c in group] if isinstance(cases, dict) else cases
-    return [case._replace(slow=False) for case in cases if case.family == family]
+    return [case._replace(short=True) for case in cases if case.family == family]
 
 
 def planted_in(file: str, family: str) -> list[tuple[str, str]]:

@@ -3,9 +3,9 @@
 import pytest
 
 import manual
-from tests.family import Case, faults, shorter, with_mistake
+from tests.family import Case, faults, together, with_mistake
 
-CASES = shorter(
+CASES = together(
     [
         Case("affine", [(4, 3), (2, 3), (2,)], rational=True),
         Case("affine", [(1, 3), (5, 3), (5,)], rational=True),

@@ -10,14 +10,14 @@ import manual
 import manual.elementwise
 import ref
 import ref.elementwise
-from tests.family import Case, agreed, faults, refused, rough, shorter, with_mistake
+from tests.family import Case, agreed, faults, refused, rough, together, with_mistake
 from tests.rounds import every
 
 SHAPE = (2, 3, 4)
 # Around 0, where exponentials are too small for a type, and where nothing is left of them.
 SIZES = (3.0, 120.0, 1e4)
 TANH, ERF = {"approximate": "tanh"}, {"approximate": "none"}
-CASES = shorter(
+CASES = together(
     [
         Case("relu", [SHAPE], rational=True),
         Case("relu", [(5,)], rational=True, size=1e4),
@@ -132,7 +132,7 @@ def test_by_hand_is_jax_and_the_truth(case: Case) -> None:
 @pytest.mark.exhaustive
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case}-{case.size:g}")
 def test_by_hand_is_jax_and_the_truth_often(case: Case) -> None:
-    case = case._replace(slow=False)
+    case = case._replace(short=True)
     assert [fault for seed in range(1, 40) for fault in faults(manual, [case], seed)] == []
 
 

@@ -35,6 +35,7 @@ from tests.family import (
     by_hand,
     drawn,
     errors,
+    in_bfloat16,
     off,
     seeds_of,
     typed,
@@ -239,6 +240,13 @@ def test_every_call_has_an_infinitesimal_of_its_own() -> None:
     assert manual.jvp(inner, (one,), (one,))[1].tolist() == [1]
     third = manual.jvp(lambda x: manual.jvp(lambda x: x * x * x, (x,), (one,))[1], (one,), (one,))
     assert [part.tolist() for part in third] == [[3], [6]]
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_short_floats_stay_short_in_jax(case: Case) -> None:
+    arrays = in_bfloat16(drawn(case, np.random.default_rng(1), whole=False))
+    out = jax.eval_shape(functools.partial(getattr(ref, case.family), **case.settings), *arrays)
+    assert {array.dtype for array in jax.tree.leaves(out)} == {jnp.dtype(jnp.bfloat16)}
 
 
 def test_short_floats_stay_short_and_pairs_stay_pairs() -> None:

@@ -46,8 +46,17 @@ def test_no_family_has_the_name_of_a_file(room) -> None:
 
 
 FILES = sorted({*manual.FAMILIES, *manual.OTHERS, "shapes", "windows"})
-# Whose examples in JAX compile some dozens of programs.
-LONG = {"attention_heads", "convolution", "criteria", "elementwise", "norm", "pooling", "recurrent"}
+# Whose examples in JAX compile many programs.
+LONG = {
+    "attention_heads",
+    "convolution",
+    "criteria",
+    "elementwise",
+    "lookup",
+    "norm",
+    "pooling",
+    "recurrent",
+}
 
 
 @pytest.mark.parametrize(

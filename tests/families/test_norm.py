@@ -21,25 +21,33 @@ from tests.family import (
     refused,
     rough,
     rounding,
-    shorter,
+    together,
     typed,
     with_mistake,
 )
 from tests.rounds import every
 
 # An eps that is seen beside the variance, and the usual one.
-CASES = shorter(
-    [
-        Case("batch_norm", [(3, 2, 2, 4), (2,), (2,)], {"eps": 0.5}),
-        Case("batch_norm", [(5, 3), (3,), (3,)]),
-        Case(
-            "batch_norm_eval", [(3, 2, 4), (2,), (2,), (2,), (2,)], {"eps": 0.5}, through={4: abs}
-        ),
-        Case("layer_norm", [(2, 3, 5), (5,), (5,)], {"eps": 0.5}),
-        Case("group_norm", [(2, 6, 3), (6,), (6,)], {"groups": 2, "eps": 0.5}),
-        Case("rms_norm", [(2, 3, 5), (5,)], {"eps": 0.5}),
-    ]
-)
+CASES = [
+    Case("batch_norm", [(3, 2, 2, 4), (2,), (2,)], {"eps": 0.5}),
+    Case("batch_norm", [(5, 3), (3,), (3,)]),
+    Case("batch_norm_eval", [(3, 2, 4), (2,), (2,), (2,), (2,)], {"eps": 0.5}, through={4: abs}),
+    Case("layer_norm", [(2, 3, 5), (5,), (5,)], {"eps": 0.5}),
+    Case("group_norm", [(2, 6, 3), (6,), (6,)], {"groups": 2, "eps": 0.5}),
+    Case("rms_norm", [(2, 3, 5), (5,)], {"eps": 0.5}),
+]
+LARGE = [case._replace(size=1e4) for case in CASES]
+# The x of every set are equal, or 0 where its root would be none.
+EQUAL = [
+    case._replace(
+        through={
+            **case.through,
+            0: lambda x, level=0.0 if case.family == "rms_norm" else 3.0: 0 * x + level,
+        }
+    )
+    for case in CASES
+]
+together(CASES + LARGE + EQUAL)
 SETS = [
     ("v = _mean(d * d, axes)", "v = _mean(x * x, axes)"),
     ("v = _mean(d * d, axes)", "v = _mean(d * d, axes) * 12 / 11"),
@@ -109,9 +117,9 @@ def of(family: str) -> list[Case]:
     return [case for case in CASES if case.family == family]
 
 
-@pytest.mark.parametrize("case", CASES, ids=str)
+@pytest.mark.parametrize("case", CASES + LARGE, ids=str)
 def test_by_hand_is_jax_and_the_truth(case: Case) -> None:
-    assert [*faults(manual, [case, case._replace(size=1e4)])] == []
+    assert [*faults(manual, [case])] == []
 
 
 @pytest.mark.parametrize("family", every(2, PLANTED))
@@ -127,13 +135,9 @@ def test_a_mistake_is_caught(family: str, old: str, new: str) -> None:
     assert any(faults(room, of(family)))
 
 
-@pytest.mark.parametrize("case", CASES, ids=str)
+@pytest.mark.parametrize("case", EQUAL, ids=str)
 def test_a_variance_of_0_is_nothing_special(case: Case) -> None:
-    """Nor is a root of it: the x of every set are equal, or 0."""
-    level = 0.0 if case.family == "rms_norm" else 3.0
-    assert [
-        *faults(manual, [case._replace(through={**case.through, 0: lambda x: 0 * x + level})])
-    ] == []
+    assert [*faults(manual, [case])] == []
 
 
 def test_equal_numbers_give_beta_and_a_gradient_over_the_root_of_eps():

@@ -15,6 +15,7 @@ from tests.family import (
     in_jax,
     refused,
     rough,
+    together,
     unequal,
     with_mistake,
 )
@@ -35,6 +36,8 @@ CASES = [
     ),
     Case("adaptive_avg_pool2d", [(2, 3, 6, 2)], {"size": (4, 3)}, rational=True),
 ]
+TIES = [CASES[0]._replace(through={0: flat}) for flat in (lambda a: 0 * a, np.sign)]
+together(CASES + TIES)
 PLANTED = {
     "max_pool2d": [
         ("first = each.argmax(-1)", "first = each.shape[-1] - 1 - each[..., ::-1].argmax(-1)"),
@@ -114,8 +117,8 @@ def test_the_first_of_equal_ones_gets_all():
         assert out == [[[[-7]]]]
         assert d_x == [[[[5, 0], [0, 0]]]]
     # Planes of one number, and of two: whole images of ties.
-    for flat in (lambda a: 0 * a, np.sign):
-        assert [*unequal(manual, CASES[0]._replace(through={0: flat}))] == []
+    for case in TIES:
+        assert [*unequal(manual, case)] == []
 
 
 def test_the_padding_does_not_win_where_all_is_as_small_as_can_be():

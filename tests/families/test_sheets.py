@@ -35,10 +35,10 @@ from tests.family import (
     Passed,
     Within,
     by_hand,
-    compiled,
     drawn,
     in_jax,
     off,
+    program_of,
     rounding,
     seeds_of,
     typed,
@@ -445,5 +445,5 @@ def test_a_mistake_of_the_sweep_is_caught(monkeypatch, family, rule) -> None:
 def test_a_mistake_in_jax_is_caught(monkeypatch, family) -> None:
     right = getattr(ref, family)
     monkeypatch.setattr(sys.modules[right.__module__], family, lambda *arrays: 2 * right(*arrays))
-    monkeypatch.setattr("tests.family.compiled", compiled.__wrapped__)
+    monkeypatch.setattr("tests.family.program_of", program_of.__wrapped__)
     assert any("in JAX" in fault for fault in faults(manual, stated(family), with_jax=True))

@@ -61,8 +61,8 @@ TREES: dict[str, Any] = {
     "mixed": [(W1, b1), {"W": W2, "b": b2}],
 }
 # Of these each sort once, where a program is compiled or a check is made for every one.
-OF_EVERY_SORT = ("named tuple of dicts", "layers", "named tuples, b first", "dataclasses", "mixed")
-OTHERS = [kind for kind in TREES if kind not in OF_EVERY_SORT]
+OF_EVERY_SORT = ("named tuple of dicts", "named tuples, b first", "dataclasses", "layers", "mixed")
+OTHERS = [kind for kind in TREES if kind not in OF_EVERY_SORT[:3]]
 
 
 def arrays(tree: Any) -> list[Any]:
@@ -72,7 +72,7 @@ def arrays(tree: Any) -> list[Any]:
 @pytest.mark.parametrize(
     ("kind", "room"),
     [(kind, manual) for kind in TREES]
-    + [(kind, ref) for kind in OF_EVERY_SORT]
+    + [(kind, ref) for kind in OF_EVERY_SORT[:3]]
     + [pytest.param(kind, ref, marks=pytest.mark.exhaustive) for kind in OTHERS],
 )
 def test_the_gradient_is_the_same_pytree(kind: str, room: Any) -> None:

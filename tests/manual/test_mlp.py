@@ -158,17 +158,18 @@ def test_at_z_exactly_0_both_rooms_take_the_derivative_0(bias: tuple[int, ...]) 
     """The kink lattice: every combination of z in {-1, 0, 1} over three units, as a batch."""
     lattice = np.stack(np.meshgrid(*[[-1.0, 0.0, 1.0]] * 3), -1).reshape(-1, 3)
     params = [manual.Layer(np.eye(3), np.zeros(bias)), manual.Layer(np.array([[2.0, 3.0, 5.0]]))]
-    for loss, y in (("output", None), ("half_squared_error", np.zeros((27, 1)))):
-        _, grads = manual.gradients(
-            params, lattice, y, ("relu", "identity"), loss=loss, reduction="sum"
-        )
-        jitted = jax.jit(
-            partial(ref.gradients, activations=("relu", "identity"), loss=loss, reduction="sum")
-        )
-        _, other = jitted(params, lattice, y)
+
+    def by_every_loss(room: Any, params: Any, x: Any) -> list[Any]:
+        asked = {"output": None, "half_squared_error": np.zeros((27, 1))}
+        options = {"activations": ("relu", "identity"), "reduction": "sum"}
+        return [room.gradients(params, x, y, loss=loss, **options)[1] for loss, y in asked.items()]
+
+    by_hand = by_every_loss(manual, params, lattice)
+    in_jax = jax.jit(partial(by_every_loss, ref))(params, lattice)
+    for grads, other in zip(by_hand, in_jax, strict=True):
         assert (grads.z[0][lattice <= 0] == 0).all()
         assert agreement.differences(by_name(grads), by_name(other)) == []
-    assert grads.z[0][lattice > 0].all()
+    assert by_hand[-1].z[0][lattice > 0].all()
 
 
 def test_confident_right_answers_have_a_gradient() -> None:

@@ -8,7 +8,6 @@ tests/agreement.py.
 
 import functools
 import importlib
-import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -157,15 +156,20 @@ PLANTED = [
 
 @contextmanager
 def copy_of_manual(folder: Path, file: str, old: str, new: str) -> Iterator[ModuleType]:
-    """A second copy of the package with one text of a file changed, which has
+    """The package read a second time, with one text of a file changed, which has
     to stand there exactly once.
     """
-    shutil.copytree(SOURCE, folder / "manual")
-    path = folder / "manual" / f"{file}.py"
-    text = path.read_text()
+    text = (SOURCE / f"{file}.py").read_text()
     assert text.count(old) == 1, f"{old!r} stands {text.count(old)} times in manual/{file}.py"
-    path.write_text(text.replace(old, new))
-    compile(path.read_text(), path, "exec")  # what nobody could run is no mistake
+    changed, path = text.replace(old, new), folder / "manual" / f"{file}.py"
+    path.parent.mkdir(parents=True)
+    path.write_text(changed)
+    # All other files are those of the package itself, where they are compiled already.
+    for package in {SOURCE, (SOURCE / file).parent}:
+        others = f"__path__.append({str(package)!r})\n"
+        init = folder / "manual" / package.relative_to(SOURCE) / "__init__.py"
+        init.write_text(others + (package / "__init__.py").read_text())
+    compile(changed, path, "exec")  # what nobody could run is no mistake
     modules = {name: sys.modules[name] for name in sys.modules if name.split(".")[0] == "manual"}
     for name in modules:
         del sys.modules[name]
@@ -185,8 +189,8 @@ def copy_of_manual(folder: Path, file: str, old: str, new: str) -> Iterator[Modu
 def drawn(
     activations: tuple[Any, ...], loss: str, *widths: int, biases: str = "", reduction: str = "mean"
 ) -> Problem:
-    """A network with a letter for each bias, (u)nits, (s)hared or (-) none, and
-    a batch of whole numbers.
+    """A network with a letter for each bias, (u)nits, (s)hared or (-) none, a
+    batch of whole numbers, and targets from 0 to 1.
     """
     rng, params = np.random.default_rng(7), []
 
@@ -196,7 +200,7 @@ def drawn(
     for inputs, units, bias in zip(widths, widths[1:], biases, strict=False):
         b = {"u": numbers(units), "s": numbers(), "-": None}[bias]
         params.append(manual.Layer(numbers(units, inputs), b))
-    y = None if loss == "output" else rng.integers(0, 2, (4, widths[-1])).astype(float)
+    y = None if loss == "output" else rng.integers(0, 5, (4, widths[-1])) / 4
     return Problem(tuple(params), numbers(4, widths[0]), y, activations, loss, reduction)
 
 

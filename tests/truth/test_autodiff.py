@@ -2,6 +2,7 @@
 for every structure.
 """
 
+import functools
 from fractions import Fraction
 
 import jax
@@ -9,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from jax import lax
+from jax.extend.core import jaxpr_as_fun
 
 import manual
 from gradsheet.mistakes.layered import point_of
@@ -79,21 +81,32 @@ MOVED = [
 ]
 
 
+X = np.array([[1.0, -2.0, 3.5, 0.25], [-0.5, 4.0, -8.0, 16.0]])
+
+
+@functools.cache
+def program(k: int, jacobian):
+    """A function and its slopes."""
+    return jax.make_jaxpr(lambda x: [MOVED[k](x), jacobian(MOVED[k])(x)])(X)
+
+
+@functools.cache
+def backward_in_jax() -> list[list[jax.Array]]:
+    """What the programs in the reverse mode give, compiled together."""
+    of_all = [jaxpr_as_fun(program(k, jax.jacrev)) for k in range(len(MOVED))]
+    return jax.jit(lambda x: [of(x) for of in of_all])(X)
+
+
 @pytest.mark.parametrize(
-    ("function", "jacobian"),
-    [(function, jax.jacrev) for function in MOVED]
-    + every(9, [(function, jax.jacfwd) for function in MOVED]),
+    ("k", "jacobian"),
+    [(k, jax.jacrev) for k in range(len(MOVED))]
+    + every(9, [(k, jax.jacfwd) for k in range(len(MOVED))]),
 )
-def test_the_arrays_are_moved_as_jax_moves_them(function, jacobian) -> None:
-    x = jnp.asarray([[1.0, -2.0, 3.5, 0.25], [-0.5, 4.0, -8.0, 16.0]])
-    exact = np.vectorize(Fraction, [object])(np.asarray(x))
-
-    def programs(x: jax.Array) -> list[jax.Array]:
-        return [function(x), jacobian(function)(x)]
-
-    traced = jax.jit(programs).trace(x)
-    found = autodiff.run_exactly(traced.jaxpr, [exact], Reals(Arithmetic(40)))
-    for mine, theirs in zip(found, traced.lower().compile()(x), strict=True):
+def test_the_arrays_are_moved_as_jax_moves_them(k: int, jacobian) -> None:
+    closed, exact = program(k, jacobian), np.vectorize(Fraction, [object])(X)
+    found = autodiff.run_exactly(closed, [exact], Reals(Arithmetic(40)))
+    in_jax = backward_in_jax()[k] if jacobian is jax.jacrev else jax.jit(jaxpr_as_fun(closed))(X)
+    for mine, theirs in zip(found, in_jax, strict=True):
         assert (mine == np.asarray(theirs)).all()
 
 
@@ -154,25 +167,31 @@ CONVOLUTIONS = {
     "groups": {"window_strides": (1,), "padding": "VALID", "feature_group_count": 2},
     "groups of examples": {"window_strides": (1,), "padding": "VALID", "batch_group_count": 2},
 }
+GIVEN = np.arange(40.0).reshape(2, 4, 5) % 7 - 3, np.arange(96.0).reshape(8, 4, 3) % 5 - 2
+
+
+@functools.cache
+def convolution(name: str):
+    """The result, and its gradients for a multiple of it."""
+    settings = CONVOLUTIONS[name]
+
+    def both(x: jax.Array, w: jax.Array) -> tuple[jax.Array, ...]:
+        w = w[:, :2] if "feature_group_count" in settings else w
+        out, pullback = jax.vjp(lambda *xw: lax.conv_general_dilated(*xw, **settings), x, w)
+        return out, *pullback(x.reshape(-1)[0] * out)
+
+    return jax.make_jaxpr(both)(*GIVEN)
+
+
+@functools.cache
+def convolved_in_jax() -> dict[str, list[jax.Array]]:
+    of_all = {name: jaxpr_as_fun(convolution(name)) for name in CONVOLUTIONS}
+    return jax.jit(lambda *xw: {name: of(*xw) for name, of in of_all.items()})(*GIVEN)
 
 
 @pytest.mark.parametrize("name", CONVOLUTIONS)
 def test_a_convolution_is_carried_out(name: str) -> None:
-    settings = CONVOLUTIONS[name]
-    channels = 2 if "feature_group_count" in settings else 4
-    x, w = jnp.arange(40.0).reshape(2, 4, 5) % 7 - 3, jnp.arange(8.0 * channels * 3) % 5 - 2
-    w = w.reshape(8, channels, 3)
-
-    def conv(x: jax.Array, w: jax.Array) -> jax.Array:
-        return lax.conv_general_dilated(x, w, **settings)
-
-    def both(x: jax.Array, w: jax.Array) -> tuple[jax.Array, ...]:
-        out, pullback = jax.vjp(conv, x, w)
-        return out, *pullback(x.reshape(-1)[0] * out)
-
     numbers = Reals(Arithmetic(40))
-    given = [numbers.exact(np.asarray(a)) for a in (x, w)]
-    traced = jax.jit(both).trace(x, w)
-    found = autodiff.run_exactly(traced.jaxpr, given, numbers)
-    for mine, theirs in zip(found, traced.lower().compile()(x, w), strict=True):
+    found = autodiff.run_exactly(convolution(name), [numbers.exact(a) for a in GIVEN], numbers)
+    for mine, theirs in zip(found, convolved_in_jax()[name], strict=True):
         assert (mine == np.asarray(theirs)).all()

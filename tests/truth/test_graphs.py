@@ -24,6 +24,7 @@ from gradsheet.truth.formulas import FormulaWalk
 from gradsheet.truth.graph_point import Asked, GraphPoint
 from manual import ops
 from tests.networks import examples
+from tests.rounds import every
 from tests.sheets import verdicts
 
 SIZE = 3  # of every axis
@@ -207,23 +208,21 @@ def agree(network: Network) -> int:
         values = network.plain({})
         return values, [network.jacobians(of, names_by, values) for of, names_by in pairs]
 
-    count, (values, derivatives) = 0, in_floats()
-    for name in names:
-        try:
-            found = point.node(name)
-        except AtKink:
-            return count
-        close(found, values[name])
-    for (of, names_by), jacobians in zip(pairs, derivatives, strict=True):
-        for by in names_by:
-            if point.program.no_derivative(of, by):
-                continue
-            try:
-                close(point.derivative(of, (), by, ()), jacobians[by])
-            except AtKink:
-                continue
-            count += 1
-    return count
+    found, slopes = {}, {}
+    with contextlib.suppress(AtKink):
+        for name in names:
+            found[name] = point.node(name)
+        for k, (of, names_by) in enumerate(pairs):
+            for by in names_by:
+                with contextlib.suppress(AtKink):
+                    if not point.program.no_derivative(of, by):
+                        slopes[k, by] = point.derivative(of, (), by, ())
+    values, derivatives = in_floats()
+    for name, array in found.items():
+        close(array, values[name])
+    for (k, by), array in slopes.items():
+        close(array, derivatives[k][by])
+    return len(slopes)
 
 
 def close(found: Any, floats: Any) -> None:
@@ -296,7 +295,9 @@ def test_a_wrong_dual_number_is_contradicted(monkeypatch: pytest.MonkeyPatch) ->
         agree(FIXED)
 
 
-@pytest.mark.parametrize("loss", ["(w[t-1] - x[t])**2", "log(1 + exp(w[t-1]*x[t])) + tanh(w[t-1])"])
+@pytest.mark.parametrize(
+    "loss", every(2, ["log(1 + exp(w[t-1]*x[t])) + tanh(w[t-1])", "(w[t-1] - x[t])**2"])
+)
 def test_a_step_derives_a_formula_by_the_step_before(loss: str) -> None:
     """By what its base is, too, and as if the formula had a name."""
     named = f"l[t] = {loss}\nm[t] = m[t-1]/2 + dl[t]/dw[t-1]"

@@ -25,15 +25,19 @@ def test_a_function_that_gives_whole_numbers_too():
 def test_random_numbers_need_no_switch_of_jax(most, monkeypatch):
     monkeypatch.setattr("gradsheet.vjp.truth.MOST_IN_BALLS", most)  # at 0 in floats
 
-    def dropout(x):
-        return x * jax.random.bernoulli(jax.random.key(0), 0.5, x.shape)
+    def drawn():
+        return jax.random.bernoulli(jax.random.key(0), 0.5, (3, 2))
 
+    def dropout(x):
+        return x * drawn()
+
+    x = np.arange(6.0).reshape(3, 2)
     with jax.enable_x64(True):
-        mask = np.asarray(jax.random.bernoulli(jax.random.key(0), 0.5, X.shape))
+        mask = np.asarray(jax.jit(drawn)())
     with jax.enable_x64(False):
-        assert gradsheet.check_vjp(dropout, X, backward=lambda args, d: d * mask).right
+        assert gradsheet.check_vjp(dropout, x, backward=lambda args, d: d * mask).right
     with jax.enable_x64(True):
-        check = gradsheet.check_vjp(dropout, X, backward=lambda args, d: 2 * d * mask)
+        check = gradsheet.check_vjp(dropout, x, backward=lambda args, d: 2 * d * mask)
         assert check.mistakes[0] == "x: everywhere 2 times the truth"
 
 

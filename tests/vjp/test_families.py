@@ -59,7 +59,7 @@ def checked(case: Case) -> gradsheet.VJPCheck:
         )
 
 
-@pytest.mark.parametrize("family", every(2, ONE_EACH))
+@pytest.mark.parametrize("family", every(3, ONE_EACH))
 def test_a_family_works_as_a_pair(family: str) -> None:
     check = checked(ONE_EACH[family])
     assert check.verdict in RIGHT, check

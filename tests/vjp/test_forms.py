@@ -1,6 +1,7 @@
 """Right rules in every form in which people write them: a forward and a backward
 pass with a cache, torch's functions, JAX's own rules, tangents pushed forward."""
 
+import itertools
 from functools import partial
 
 import jax
@@ -11,6 +12,7 @@ import pytest
 
 import gradsheet
 import manual
+from tests.rounds import every, in_turn
 from tests.vjp.operations import Draw, all_operations, in_type
 
 OPERATIONS = all_operations()
@@ -54,7 +56,7 @@ def pair_of(name: str):
     return getattr(manual, f"{name}_forward"), getattr(manual, f"{name}_backward")
 
 
-@pytest.mark.parametrize("name", PAIRS)
+@pytest.mark.parametrize("name", every(2, PAIRS))
 def test_forward_and_backward_passes_of_manual(name: str) -> None:
     f, args, kwargs = PAIRS[name]
     forward, backward = pair_of(name)
@@ -337,7 +339,7 @@ def _f_and_args():
         ],
     ],
 )
-@pytest.mark.parametrize("name", ["affine", "silu", "layer_norm", "attention"])
+@pytest.mark.parametrize("name", every(2, ["affine", "silu", "layer_norm", "attention"]))
 def test_arrays_of_jax(name: str, dtype) -> None:
     operation = OPERATIONS[name]
     args = [jnp.asarray(a, dtype if a.dtype.kind == "f" else a.dtype) for a in operation.drawn()]
@@ -406,27 +408,36 @@ def _through(args, g):
     return g
 
 
-@pytest.fixture(params=["small", "large"])
+SIZES = ("small", "large")
+
+
+@pytest.fixture(params=SIZES)
 def size(request, monkeypatch):
     """Both ways in which functions are carried out."""
     if request.param == "large":
         monkeypatch.setattr("gradsheet.vjp.truth.MOST_IN_BALLS", 0)
 
 
-@pytest.mark.usefixtures("size")
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize(
-    ("f", "rule", "intended"),
-    [
-        (straight_through, {}, _rounded_through),
-        (jnp.round, {"backward": _through}, _rounded_through),
-        (jnp.round, {"pair": (lambda x: (np.round(x), None), lambda g, _: g)}, _rounded_through),
-        (jnp.round, {"jvp": lambda args, t: (np.round(args[0]), t[0])}, _rounded_through),
-        (reversed_gradient, {}, _reversed),
-        (lambda x: 1 * x, {"backward": lambda args, g: -g / 2}, _reversed),
-    ],
+    ("size", "dtype", "f", "rule", "intended"),
+    in_turn(
+        itertools.product(SIZES, ["float32", "float64"]),
+        [
+            (straight_through, {}, _rounded_through),
+            (jnp.round, {"backward": _through}, _rounded_through),
+            (
+                jnp.round,
+                {"pair": (lambda x: (np.round(x), None), lambda g, _: g)},
+                _rounded_through,
+            ),
+            (jnp.round, {"jvp": lambda args, t: (np.round(args[0]), t[0])}, _rounded_through),
+            (reversed_gradient, {}, _reversed),
+            (lambda x: 1 * x, {"backward": lambda args, g: -g / 2}, _reversed),
+        ],
+    ),
+    indirect=["size"],
 )
-def test_a_rule_that_is_meant_to_differ(f, rule, intended, dtype: str) -> None:
+def test_a_rule_that_is_meant_to_differ(size, dtype: str, f, rule, intended) -> None:
     x = 3 * draw(4, 3)
     assert gradsheet.check_vjp(f, x, **rule, intended=intended, dtype=dtype).verdict == "right"
     assert gradsheet.check_vjp(f, x, **rule, dtype=dtype).verdict == "wrong"

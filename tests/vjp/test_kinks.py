@@ -9,11 +9,15 @@ import gradsheet
 from gradsheet.vjp.kinks import line_at
 from gradsheet.vjp.program import program_of
 from gradsheet.vjp.truth import Probe, truth_at
+from tests.rounds import in_turn
 
 X = np.random.default_rng(0).normal(size=90)
 
 
-@pytest.fixture(params=["small", "large"])
+SIZES = ("small", "large")
+
+
+@pytest.fixture(params=SIZES)
 def size(request, monkeypatch):
     """Both ways in which functions are carried out."""
     if request.param == "large":
@@ -60,7 +64,7 @@ def test_the_others_have_nothing(size):
     assert check.remarks[-1] == "x: 1 of its 90 entries is wrong: [7]"
 
 
-@pytest.mark.parametrize("at_zero", [0, 0.5, 1])
+@pytest.mark.parametrize(("size", "at_zero"), in_turn(SIZES, [0, 0.5, 1]), indirect=["size"])
 def test_the_slope_of_relu_at_0(size, at_zero):
     def backward(args, d):
         return d * np.heaviside(args[0], at_zero)
@@ -121,7 +125,9 @@ ASKED = [
 ]
 
 
-@pytest.mark.parametrize(("slopes", "at_kinks", "wrong"), ASKED)
+@pytest.mark.parametrize(
+    ("size", "slopes", "at_kinks", "wrong"), in_turn(SIZES[::-1], ASKED), indirect=["size"]
+)
 def test_what_is_asked_at_a_place(size, slopes, at_kinks, wrong):
     check = checked(slopes, at_kinks)
     assert {row.name for row in check.arguments if row.verdict != "right"} == {*wrong}

@@ -91,11 +91,11 @@ def test_numbers_that_a_torch_function_is_given() -> None:
 
 def test_random_numbers_that_are_others_in_float64() -> None:
     def noisy(x, key):
-        return x * jax.random.uniform(key)
+        return x * jax.random.uniform(key, x.shape)
 
     match = "f draws random numbers, .*: draw them before"
     with jax.enable_x64(False), pytest.raises(ValueError, match=match):
-        gradsheet.check_vjp(noisy, X, jax.random.key(0), backward=scaled(lambda args: 1))
+        gradsheet.check_vjp(noisy, X.T, jax.random.key(0), backward=scaled(lambda args: 1))
 
 
 # Gradients

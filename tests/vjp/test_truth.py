@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import gradsheet
+from tests.rounds import in_turn
 
 X = np.random.default_rng(0).normal(size=(4, 9))
 
@@ -18,9 +19,8 @@ def test_a_gradient_that_is_zero_leaves_what_is_of_second_order() -> None:
     )
 
 
-@pytest.mark.parametrize("at_zero", [0.0, 0.5, 1.0])
-@pytest.mark.parametrize("seed", range(3))
-def test_any_choice_of_a_slope_at_a_kink_is_right(at_zero: float, seed: int) -> None:
+@pytest.mark.parametrize(("seed", "at_zero"), in_turn(range(3), [0.0, 0.5, 1.0]))
+def test_any_choice_of_a_slope_at_a_kink_is_right(seed: int, at_zero: float) -> None:
     """Of relu, in a network whose inputs cannot be moved so that all units are alive."""
     draw = np.random.default_rng(seed)
 
