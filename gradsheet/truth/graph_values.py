@@ -314,7 +314,16 @@ class GraphCarried(GraphValues):
         )
 
     def _from_entry(self, of: str, entry: Index, by: Sequence[int]) -> Cotangents:
-        return self.sweep.from_entry(*self.program.entry(of, entry), by)
+        slot, rest = self.program.entry(of, entry)
+        if self.floats:  # where nothing is without a value: whoever asks a second time gets all
+            known = self._ways.setdefault((slot, rest), by)
+            by = by if known == by else ()
+        return self.sweep.from_entry(slot, rest, by)
+
+    @functools.cached_property
+    def _ways(self) -> dict[tuple[int, Index], Sequence[int]]:
+        """What was asked for first of what comes back from an entry."""
+        return {}
 
     def _by_slot(self) -> dict[Any, dict[Index, Change]]:
         """The changes at the slots of what they are made to."""
