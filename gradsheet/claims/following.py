@@ -17,7 +17,7 @@ import numpy as np
 from gradsheet.language import formula as f
 from gradsheet.language.evaluate import Evaluator
 from gradsheet.numbers.arrays import as_array
-from gradsheet.numbers.budget import FLOAT_PASS, PER_VARIANT
+from gradsheet.numbers.budget import PER_VARIANT
 from gradsheet.numbers.kept import kept
 from gradsheet.numbers.printed import Printed, as_float
 from gradsheet.truth.carrying import carried
@@ -104,12 +104,12 @@ class Moves:
         """Take what the quantity is with `start` alone, where that is known."""
         self._corner[()] = entries
 
-    def _work(self, variants: int) -> int:
+    def _work(self, variants: int) -> float:
         """What a pass in floats takes with so many variants, and all that they carry on."""
-        return FLOAT_PASS + PER_VARIANT * (variants + len(self.start))
+        return self.point.float_pass + PER_VARIANT * (variants + len(self.start))
 
     @property
-    def floats_work(self) -> int:
+    def floats_work(self) -> float:
         """What the `floats` take."""
         return self._work(len(self.values) + 2)
 
@@ -136,7 +136,7 @@ class Moves:
         if self.floats is not None and not self.floats.unsure.any():
             here, *each = self.floats.values[[0, *range(2, len(self.floats.values))]]
         else:
-            self.point.budget.spend(FLOAT_PASS * (len(self.values) + 1))
+            self.point.budget.spend(self.point.float_pass * (len(self.values) + 1))
             ways = [self.start, *([*self.start, (value, value.high)] for value in self.values)]
             here, *each = (
                 np.array(

@@ -25,7 +25,7 @@ from gradsheet.claims.record import TELLING, Record, WrongClaim
 from gradsheet.claims.sheet import Claim
 from gradsheet.language import formula as f
 from gradsheet.language.evaluate import Binding
-from gradsheet.numbers.budget import FLOAT_PASS, PER_VARIANT
+from gradsheet.numbers.budget import PER_VARIANT
 from gradsheet.numbers.printed import Printed, all_overlap, as_float, printed_entries
 from gradsheet.numbers.reasons import NO_ANSWER, NO_VALUE, AtKink
 from gradsheet.numbers.slips import significant
@@ -345,7 +345,7 @@ class _Supposed:
         if several < FEW:
             return [True] * several
         columns = self._columns(wrong)
-        point.budget.spend(FLOAT_PASS + PER_VARIANT * (2 * several + len(columns)))
+        point.budget.spend(point.float_pass + PER_VARIANT * (2 * several + len(columns)))
         numbers = InFloats.of(self.reach.printed)
         may = np.ones(2 * several, bool)
         for binding, truth in truths_at(point, tree):

@@ -31,7 +31,7 @@ from gradsheet.language import formula as f
 from gradsheet.language.evaluate import Binding, Evaluator, same_shape, shape_text
 from gradsheet.network.lowering import Program
 from gradsheet.numbers.arrays import as_array
-from gradsheet.numbers.budget import FLOAT_PASS, Budget
+from gradsheet.numbers.budget import Budget
 from gradsheet.numbers.cache import LRUCache
 from gradsheet.numbers.formal import FormalField
 from gradsheet.numbers.printed import Printed, Value, printed
@@ -179,7 +179,7 @@ class Everywhere:
         either side of it, and nothing at it if that can be, and others with numbers
         of both signs."""
         points = [self.numbers(k * len(self.own.sized)) for k in SIGNED]
-        self.budget.spend(len(points) * (FLOAT_PASS + len(self.own.program.steps)))
+        self.budget.spend(len(points) * self.first.float_pass)
         with np.errstate(all="ignore"):
             seen = [GraphCarried(point, floats=True) for point in points]
             slots = range(len(self.own.program.steps))

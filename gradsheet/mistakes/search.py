@@ -364,7 +364,7 @@ class Search:
             if not some:
                 break
             cost = 1 + (2 * self.simulation.numbers + len(statement.bounds)) / FLOATS
-            self.point.budget.spend(FLOAT_PASS + len(some) * cost)
+            self.point.budget.spend(self.point.float_pass + len(some) * cost)
             with np.errstate(all="ignore"):
                 low, high = self._floats_at(point, statement)
                 values = Run(self.simulation.at(point), some).values(tree)
@@ -397,7 +397,7 @@ class Search:
         if (size, among) not in self._paid:
             self._paid.add((size, among))
             self.point.budget.spend(
-                FLOAT_PASS + variants * (1 + 2 * self.simulation.numbers / FLOATS)
+                self.point.float_pass + variants * (1 + 2 * self.simulation.numbers / FLOATS)
             )
         self.point.budget.spend(FLOAT_PASS / 10 + variants * (1 + numbers) / FLOATS)
 
@@ -631,7 +631,13 @@ def search(
     and `beside` kinks as well. Ends where the operations are spent, with what it has by then.
     """
     probes, point = (points, mixed(points)) if isinstance(points, Probes) else (None, points)
-    simulation = simulation_at(point) if layers_of(point) else steps_at(point)
+    if layers_of(point):
+        simulation: Simulation = simulation_at(point)
+    else:
+        wrong = (j.claim.tree for j in judgements if j.verdict in ("wrong", "lucky"))
+        named = {part for tree in wrong for part in tree.named}
+        derived = {part.of.name for part in named if isinstance(part, f.Derivative)}
+        simulation = steps_at(point, derived)
     searched = Search(judgements, history, probes, point, simulation, further, beside)
     searched.run()
     return searched

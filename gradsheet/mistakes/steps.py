@@ -9,8 +9,9 @@ numbers.
 
 import functools
 import itertools
+import math
 import random
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -31,20 +32,30 @@ from gradsheet.truth.sweep import Backward, Edit, Edits
 from gradsheet.truth.values import Index, Tensor
 from manual.activations import Array
 
-LOWERED, SWEPT = 10, 3  # operations that a step takes to be made, and to be carried out in floats
+LOWERED = 10  # operations that a step takes to be made, and twice that in a recurrence
 DUAL = 100  # floats of an array that take the time of a dual number
 PART = 1 / 4  # of the operations that are left, for what is carried out otherwise
 MOST_ALIKE = 200  # combinations that are told apart by other numbers
 
 
-def steps_at(point: GraphPoint) -> "StepSimulation":
-    """A simulation of the mistakes that can be made at a point."""
-    steps, budget = len(point.program.steps), point.budget
-    budget.spend(LOWERED * steps)
+def steps_at(point: GraphPoint, derived: Collection[str] = ()) -> "StepSimulation":
+    """A simulation of the mistakes that can be made at a point, of those on the way
+    forward as many as can be paid for where some names are `derived`."""
+    budget = point.budget
+    budget.spend(_lowering_work(point.program))
     forward = forward_mistakes(point.program.graph)
-    affordable = int(min(len(forward), PART * budget.left / (LOWERED + SWEPT) / steps))
+    each = _lowering_work(point.program) + point.float_work.forward
+    shapes = (point.program.shapes[point.program.canonical(name)] for name in derived)
+    each += point.float_work.back * sum(map(math.prod, shapes))
+    affordable = int(min(len(forward), PART * budget.left / each))
     made = [*step_mistakes(point.program), *forward[:affordable]]
     return StepSimulation(point, made, is_whole=affordable == len(forward))
+
+
+def _lowering_work(program: Program) -> int:
+    """The operations of making the steps of a program."""
+    recurs = any(block.axis is not None for block in program.blocks)
+    return LOWERED * len(program.steps) * (1 + recurs)
 
 
 def _numbers_of(program: Program) -> int:
@@ -71,7 +82,7 @@ class StepSimulation(Simulation):
         for row, combination in enumerate(chosen):
             rows.setdefault(self._forward(combination), []).append(row)
         parts = []
-        self.point.budget.spend(SWEPT * len(rows) * len(self.point.program.steps))
+        self.point.budget.spend(len(rows) * self.point.float_work.forward)
         for number, some in rows.items():
             point = self.point if number is None else self._point_of(number, self.point)
             if point is not None:
@@ -184,7 +195,7 @@ class StepSimulation(Simulation):
         return GraphPoint(program, point.stated, *options)
 
     def _lowered(self, number: int) -> Program | None:
-        self.point.budget.spend(LOWERED * len(self.point.program.steps))
+        self.point.budget.spend(_lowering_work(self.point.program))
         try:
             program = lowered(self.instances[number].graph)
         except NO_ANSWER:
@@ -193,22 +204,23 @@ class StepSimulation(Simulation):
 
     def _edits(self, chosen: Sequence[Combination]) -> Edits:
         """The edits of all combinations, each in its own variant."""
-        several: dict[Edge, list[tuple[Edit, list[int]]]] = {}
+        several: dict[Edge, list[tuple[Edit, Array]]] = {}
         rows: dict[int, list[int]] = {}
         for row, combination in enumerate(chosen):
             for number in combination:
                 rows.setdefault(number, []).append(row)
-        for number, mine in sorted(rows.items()):
+        for number, some in sorted(rows.items()):
+            mine = np.array(some)
             for edge, edit in self.instances[number].edits.items():
                 several.setdefault(edge, []).append((edit, mine))
         return {
-            edge: functools.partial(_in_variants, some, len(chosen))
-            for edge, some in several.items()
+            edge: functools.partial(_in_variants, edits, len(chosen))
+            for edge, edits in several.items()
         }
 
 
 def _in_variants(
-    edits: Sequence[tuple[Edit, list[int]]], variants: int, part: Array, b: Backward
+    edits: Sequence[tuple[Edit, Array]], variants: int, part: Array, b: Backward
 ) -> Array:
     """What comes back where each edit is made in some variants."""
     result = np.repeat(part, variants, 0) if len(part) < variants else part.copy()
@@ -220,7 +232,7 @@ def _in_variants(
     return as_array(result)
 
 
-def _rows_of(rows: list[int], variants: int, array: Array) -> Array:
+def _rows_of(rows: Array, variants: int, array: Array) -> Array:
     """Some variants of an array, which has one where all are the same."""
     return array[rows] if len(array) == variants > 1 else array
 

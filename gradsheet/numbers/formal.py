@@ -76,6 +76,7 @@ class FormalField:
         self.divisors: dict[Mark, None] = {}  # the positive ones
         self._powers: dict[Mark, int] = {}
         self._unknown: dict[Any, Formal] = {}
+        self._shares: dict[tuple[tuple[Symbols, ...], tuple[bool, ...]], Number] = {}
         self.one = Formal(self, 1, plain=False)  # times what is not known to be positive
 
     def __call__(self, value: Number) -> Number:
@@ -121,6 +122,21 @@ class FormalField:
         return self._powers[m]
 
     # Symbols
+
+    def share_of(self, symbols: tuple[Symbols, ...], sides: tuple[bool, ...]) -> Number:
+        """1 where some symbols are on these sides, 0 elsewhere."""
+        if not symbols:
+            return self(1)
+        if (symbols, sides) not in self._shares:
+            (*_, (bit, sign)), (*_, side) = symbols, sides
+            that = Branched(self, {(bit, sign): self(1)})
+            if bit:
+                half = that if side else 1 - that
+            else:
+                half = (1 + (that if side else -that)) * Fraction(1, 2)
+            before = self.share_of(symbols[:-1], sides[:-1])
+            self._shares[symbols, sides] = before * half
+        return self._shares[symbols, sides]
 
     def _symbol(self, argument: Mark | None = None) -> int:
         """One more symbol, for the sign of a number that is 0 for few values;
@@ -555,6 +571,8 @@ class Branched:
     def __mul__(self, other: Any) -> "Formal | Branched":
         if (that := self._terms_of(other)) is None:
             return NotImplemented
+        if len(that) == 1 and NONE in that and that[NONE].exact == 1:
+            return self
         if len(self.terms) * len(that) > self.field.terms:
             return self.flat * other.flat  # type: ignore[no-any-return]
         return self._sum(
@@ -577,15 +595,10 @@ class Branched:
         total: Number = Fraction(0)
         for sides in patterns:
             value: Number = self
-            share = self.field(1)
             for symbol, side in zip(symbols, sides, strict=True):
-                that = Branched(self.field, {symbol: self.field(1)})
-                if symbol[0]:
-                    share = share * (that if side else 1 - that)
-                else:
-                    share = share * (1 + (that if side else -that)) * Fraction(1, 2)
                 value = value.at(symbol, side) if isinstance(value, Branched) else value
-            total = total + function(value) * share
+            if not (isinstance(result := function(value), Formal) and not result.mark):
+                total = total + result * self.field.share_of(tuple(symbols), tuple(sides))
         return total
 
     @property

@@ -25,7 +25,7 @@ from gradsheet.language.text import formula_text
 from gradsheet.network.graph import Definition
 from gradsheet.network.lowering import LoweredStep, Program, lowered
 from gradsheet.numbers.arrays import as_array
-from gradsheet.numbers.budget import Budget
+from gradsheet.numbers.budget import ENCLOSED, Budget
 from gradsheet.numbers.cache import LRUCache
 from gradsheet.numbers.marks import Marks
 from gradsheet.numbers.printed import exact_text, plain
@@ -47,7 +47,7 @@ from gradsheet.truth.formulas import FormulaWalk
 from gradsheet.truth.graph_values import GraphValues
 from gradsheet.truth.sweep import Sweep
 from gradsheet.truth.values import MAX_FOUND, Index, Tensor
-from gradsheet.truth.work import FormulaWork, SweepWork, formula_work, sweep_work
+from gradsheet.truth.work import VISIT, FormulaWork, SweepWork, formula_work, sweep_work
 from manual.activations import Array
 from manual.ops import at_kink, has_kink
 
@@ -60,7 +60,9 @@ MAX_SHARED = 20_000
 MAX_SHARED_TOGETHER, LEAST_SHARED = 60_000, 1_000
 MAX_BITS = 4_096  # of fractions that are worked with as they are
 MAX_ENTRIES = 4_096  # of a derivative
-NUDGED = 6  # passes through what moves that a nudge of the formulas to either side takes
+# Operations that an entry of what moves takes, where it is tried if it leaves a kink, and where
+# the formulas are evaluated on either side.
+TRIED, NUDGED = 1 / 3, 8
 MAX_NUDGED = 400_000  # entries of steps, times entries nudged, of one derivative
 
 
@@ -465,13 +467,14 @@ class GraphPoint(GraphValues):
         spread = {*entries[:: math.ceil(len(entries) / most)]} if self.witnesses else set()
         # Where the witnesses are heard it is paid for beforehand.
         is_paid = at_kink and self.nudges is not None and self.witnesses is None
-        work = self._work_between(by, of) if is_paid else 0
+        between = self.program.between(self.place(by).all, self.place(of).slot)
+        work = sum(map(self.program.work_of, between)) * (1 if self.exact else ENCLOSED)
         for rest in entries:
             self.budget.check()
             here = of, of_index + rest[:axes], by, by_index + rest[axes:]
             # Each entry has a way of its own, through a kink or not.
             if is_paid:
-                self.budget.spend(work / 4)
+                self.budget.spend(TRIED * work + VISIT * len(between))
             is_left = at_kink and self._leaves_kink(*here)
             if not is_left and rest not in spread:
                 continue
@@ -514,12 +517,6 @@ class GraphPoint(GraphValues):
             return ""
 
         return self._of_network(("at kink", of, by), find, lambda _: 1)
-
-    def _work_between(self, by: str, of: str) -> float:
-        """The operations of a pass through what moves with a name on the way to another."""
-        program = self.program
-        between = program.between(self.place(by).all, self.place(of).slot)
-        return self.pass_work.forward * sum(map(program.work_of, between)) / program.work
 
     def _leaves_kink(
         self, of: str, of_index: Index, by: str, by_index: Index | None = None

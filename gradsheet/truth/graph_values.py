@@ -13,9 +13,10 @@ from gradsheet.language import formula as f
 from gradsheet.network.graph import Definition, Graph
 from gradsheet.network.lowering import LoweredStep, Place, Program, lowered
 from gradsheet.numbers.arrays import as_array
-from gradsheet.numbers.budget import Budget
+from gradsheet.numbers.budget import FLOAT_PASS, Budget
 from gradsheet.numbers.cache import LRUCache
 from gradsheet.numbers.reasons import Missing
+from gradsheet.truth.float_work import FloatWork
 from gradsheet.truth.sweep import Change, Cotangents, Edits, Sweep
 from gradsheet.truth.values import MAX_FOUND, Index, Tensor, Values
 from gradsheet.truth.work import FormulaWork, SweepWork
@@ -58,6 +59,16 @@ class GraphValues(Values):
     def float_sweep(self) -> Sweep:
         """The pass in floats, as far as it was asked for."""
         return Sweep(self.program, self.given_as_floats, float, floats=True)
+
+    @functools.cached_property
+    def float_pass(self) -> float:
+        """The operations of a pass in floats, but for what comes back."""
+        return FLOAT_PASS + self.float_work.forward
+
+    @functools.cached_property
+    def float_work(self) -> FloatWork:
+        """What steps cost in floats."""
+        return FloatWork(self.program)
 
     @functools.cached_property
     def pass_work(self) -> SweepWork:
@@ -297,7 +308,20 @@ class GraphCarried(GraphValues):
         )
 
     def _from_entry(self, of: str, entry: Index, by: Sequence[int]) -> Cotangents:
-        return self.sweep.from_entry(*self.program.entry(of, entry), by)
+        slot, rest = self.program.entry(of, entry)
+        if self.floats:  # where nothing is without a value: whoever asks a second time gets all
+            known = self._ways.setdefault((slot, rest), by)
+            by = by if known == by else ()
+            if (slot, rest, *by) not in self.sweep.entries:
+                between = self.program.between(by, slot) if by else self.program.before(slot)
+                work = self.float_work.through(between, back=True, variants=self._variants)
+                self.budget.spend(work)
+        return self.sweep.from_entry(slot, rest, by)
+
+    @functools.cached_property
+    def _ways(self) -> dict[tuple[int, Index], Sequence[int]]:
+        """What was asked for first of what comes back from an entry."""
+        return {}
 
     def _by_slot(self) -> dict[Any, dict[Index, Change]]:
         """The changes at the slots of what they are made to."""
@@ -321,6 +345,11 @@ class GraphCarried(GraphValues):
     def formulas_work(self) -> FormulaWork:
         """What formulas cost here: as much as there."""
         return self._point.formulas_work
+
+    @functools.cached_property
+    def float_work(self) -> FloatWork:
+        """What steps cost in floats: as much as there."""
+        return self._point.float_work
 
     def in_all(self, tensor: Tensor, indices: Sequence[Index]) -> Any:
         """Some entries of a tensor in every variant, (V, entries)."""

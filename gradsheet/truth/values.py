@@ -14,7 +14,7 @@ import numpy as np
 
 from gradsheet.language import formula as f
 from gradsheet.language.text import formula_text
-from gradsheet.numbers.budget import Budget
+from gradsheet.numbers.budget import FLOAT_PASS, Budget
 from gradsheet.numbers.cache import LRUCache
 from gradsheet.numbers.reasons import Missing, NotRead
 from gradsheet.truth.work import FormulaWork
@@ -137,6 +137,11 @@ class Values(ABC):
         return
 
     # What it costs
+
+    @property
+    def float_pass(self) -> float:
+        """The operations of a pass in floats, but for what comes back where it pays itself."""
+        return FLOAT_PASS
 
     @functools.cached_property
     @abstractmethod

@@ -663,7 +663,7 @@ def test_hints_tell_kind_and_place_and_no_truth():
 def test_with_few_operations_mistakes_on_the_way_back_are_looked_for():
     point = point_of(LSTM, LSTM_GIVEN)
     whole = steps_at(point)
-    point.budget.start(80 * len(point.program.steps))
+    point.budget.start(200 * len(point.program.steps))
     some = steps_at(point)
     assert (whole.is_whole, some.is_whole) == (True, False)
     back = [mistake.text for mistake in whole.instances if mistake.graph is None]

@@ -337,9 +337,9 @@ def test_a_function_of_ones_own_has_no_slope_at_its_kink(function: str, number: 
     assert verdicts(head, *claims) == ["right"] * 2
 
 
-def point_of(formula: str, x: Sequence[int], **options: Any) -> GraphPoint:
+def point_of(formula: str, x: Sequence[int], before: str = "", **options: Any) -> GraphPoint:
     """The point of L = a formula, where no witness is heard but for kinks."""
-    head = f"network = '''\nL = {formula}\n'''\ngiven = {{ x = {[*x]} }}\n"
+    head = f"network = '''\n{before}\nL = {formula}\n'''\ngiven = {{ x = {[*x]} }}\n"
     own = gradsheet.read(head + "[[claim]]\nquantity = 'L'").own
     assert own is not None
     return GraphPoint(own.program, own.arrays, Arithmetic(40), Budget(), **options)
