@@ -111,7 +111,9 @@ class _Edits:
             isinstance(node, f.Transpose) and isinstance(node.operand, named)
         ):
             return
-        for k, part in enumerate(node.below):
+        # What a formula is derived by stays a name.
+        below = (node.term,) if isinstance(node, f.DerivativeOf) else node.below
+        for k, part in enumerate(below):
             if path or k not in self.right:
                 yield from self._places(part, ((node, k), *path), inner)
 

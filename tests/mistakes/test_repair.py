@@ -3,6 +3,7 @@
 import pytest
 
 import gradsheet
+from gradsheet.language import formula as f
 from gradsheet.language.parsing import parse
 from gradsheet.language.text import formula_text
 from gradsheet.mistakes.repair import repaired
@@ -30,3 +31,15 @@ def test_one_place_of_a_long_formula_is_changed(line: str, wanted: str, code: st
         parse(line, NAMES), parse("x", NAMES), NETWORK, lambda tree: formula_text(tree) == wanted
     )
     assert [change.code for (change,) in changes] == [code]
+
+
+def test_what_a_formula_is_derived_by_stays_a_name() -> None:
+    line, tried = parse("d(sum(W1 @ x))/dW1 @ x", NAMES), list[f.Node]()
+
+    def is_true(tree: f.Node) -> bool:
+        tried.extend(part for part in f.walk(tree) if isinstance(part, f.DerivativeOf))
+        return False
+
+    assert repaired(line, parse("x", NAMES), NETWORK, is_true) == []
+    assert len({part.term for part in tried}) > 1
+    assert {type(part.by) for part in tried} == {f.Quantity}  # type: ignore[attr-defined]
