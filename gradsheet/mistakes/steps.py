@@ -45,7 +45,7 @@ def steps_at(point: GraphPoint, derived: Collection[str] = ()) -> "StepSimulatio
     budget.spend(_lowering_work(point.program))
     forward = forward_mistakes(point.program.graph)
     each = _lowering_work(point.program) + point.float_work.forward
-    shapes = (point.program.shapes[point.program.canonical(name)] for name in derived)
+    shapes = (point.program.shapes.get(point.program.canonical(name), ()) for name in derived)
     each += point.float_work.back * sum(map(math.prod, shapes))
     affordable = int(min(len(forward), PART * budget.left / each))
     made = [*step_mistakes(point.program), *forward[:affordable]]
