@@ -402,7 +402,7 @@ def toml(value) -> str:
     return json.dumps(value)
 
 
-@pytest.mark.parametrize("path", every(8, SHEETS), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", every(9, SHEETS), ids=lambda path: path.stem)
 def test_what_json_says_can_be_typed_back(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Truths, and their digits, as values; formulas as lines of working."""
     main(["--json", str(path)])
@@ -440,7 +440,7 @@ def test_what_json_says_can_be_typed_back(path: Path, capsys: pytest.CaptureFixt
             assert all(line.tree is not None for line in read.working), read.working
 
 
-@pytest.mark.parametrize("path", every(8, SHEETS), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", every(9, SHEETS), ids=lambda path: path.stem)
 def test_what_is_written_as_a_sheet_can_be_read(path: Path) -> None:
     sheet = gradsheet.read(gradsheet.solution.answer_sheet(solution_of(path)))
     assert not any(claim.error for claim in sheet.claims)

@@ -70,10 +70,11 @@ def test_the_homework_again_with_other_numbers() -> None:
 
 
 def test_a_seed_is_an_exercise() -> None:
-    assert exercise(HOMEWORK, 7) == exercise(HOMEWORK, "7")
-    assert data(exercise(HOMEWORK, 8).key) != data(exercise(HOMEWORK, 7).key)
-    titled = exercise(Outline(HOMEWORK.widths, HOMEWORK.activations, title="Sheet 3"), 7)
-    assert data(titled.key) == data(exercise(HOMEWORK, 7).key)
+    made = exercise(SHORT, 7)
+    assert made == exercise(SHORT, "7")
+    assert data(exercise(SHORT, 8).key) != data(made.key)
+    titled = exercise(Outline(SHORT.widths, SHORT.activations, title="Sheet 3"), 7)
+    assert data(titled.key) == data(made.key)
     assert read(titled.key).title == "Sheet 3"
 
 

@@ -19,7 +19,7 @@ from tests.solving import solved
 
 SHEETS = [
     *sorted(HOMEWORKS.glob("*.toml")),
-    *sorted(PUBLISHED.glob("*.toml"))[::3],
+    *sorted(PUBLISHED.glob("*.toml"))[1::3],
 ]
 
 CHROMIUM = (
