@@ -41,7 +41,6 @@ ALLOWED = {
     "gradsheet/network/network.py": "σ is the sigmoid",
     "gradsheet/solution/exercise.py": "what an exercise has where nothing is said",
     "gradsheet/truth/autodiff.py": "the primitives of JAX",
-    "gradsheet/truth/work.py": "the step that takes exponentials, and is no function",
     "gradsheet/truth/jax_functions.py": "functions for which JAX has a primitive",
     "gradsheet/vjp/balls.py": "the primitives of JAX",
     "gradsheet/vjp/mutants.py": "the same",
