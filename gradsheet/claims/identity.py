@@ -159,6 +159,7 @@ class Everywhere:
 
     def _lettered(self, program: Program, numbers: FormalField) -> FormalPoint:
         given: dict[str, Array] = {**self.own.arrays}
+        numbers.budget = self.budget
         for name, spec in self.own.free.items():
             letter = functools.partial(numbers.letter, positive=spec.positive)
             given[name] = _drawn(spec, program.shapes[name], letter)

@@ -36,12 +36,13 @@ from collections.abc import Callable, Iterable, Sequence
 from fractions import Fraction
 from typing import Any
 
-from gradsheet.numbers.budget import DIGITS
+from gradsheet.numbers.budget import DIGITS, Budget
 from gradsheet.numbers.marks import Logs, Mark, Marks, Share
 from gradsheet.numbers.reasons import OutsideDomain
 from manual.dual import Dual
 
 TERMS = 64  # of a sum of products of symbols, at most
+PER_TERM = 1 / 2  # operations of a term in a sum with symbols
 MAX_EXPANDED = 3  # symbols in the argument of a function that is looked at on both sides of each
 MAX_SIDES = 8  # kinks of which every side is looked at for a number that is 0 there
 MAX_DIVISORS = 100  # numbers that are looked for as factors where a root or logarithm is taken
@@ -59,6 +60,7 @@ class FormalField:
 
     digits = DIGITS
     max_expanded = MAX_EXPANDED
+    budget = Budget()  # which pays for terms with symbols
 
     def __init__(self, terms: int = TERMS):
         self.marks, self.terms = Marks(), terms
@@ -544,6 +546,7 @@ class Branched:
         total: dict[Symbols, Formal] = {}
         for symbols, factor in terms:
             total[symbols] = total[symbols] + factor if symbols in total else factor
+        self.field.budget.spend(PER_TERM * len(total))
         total = {symbols: factor for symbols, factor in total.items() if factor.mark}
         if not total:
             return self.field.fraction(Fraction(0))

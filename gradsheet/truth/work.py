@@ -26,6 +26,7 @@ from gradsheet.numbers.cache import LRUCache
 from gradsheet.numbers.session import Session
 
 VISIT = 3  # operations that a part of a formula takes besides its numbers
+VISITED = 1 / 2  # within a nudge, where most of what it rests on is known
 JAX = 2_000  # for JAX's program of a network, whatever it computes
 JAX_STEP = 75  # and for each of its steps, thrice that with a pass back
 JAX_DERIVATIVE = 1_000  # and of one that is a derivative
@@ -88,7 +89,7 @@ class SweepWork:
             if (through := self._derived(slot)) is None:
                 arithmetic, curves = self._numbers(slot)
                 work = 2 * arithmetic + curves  # an exponential is met again in its slope
-                work += VISIT / 2 * self._visits.get(slot, 0)  # where indices are known
+                work += VISITED * self._visits.get(slot, 0)
             else:
                 by = self.program.steps[slot].inputs[1:]
                 entries = sum(math.prod(self.program.steps[other].shape) for other in by)
@@ -104,9 +105,10 @@ class SweepWork:
         for block in program.blocks:
             for definition in block.definitions:
                 letters = len(definition.letters) - (block.axis is not None)
+                ranges = {letter: high for letter, _, high in program.runs[definition.name]}
+                parts = _visited(definition.formula, ranges)
                 for slot in program.places[definition.name].slots:
-                    entries = math.prod(program.steps[slot].shape[:letters])
-                    visits[slot] = entries * definition.formula.size
+                    visits[slot] = math.prod(program.steps[slot].shape[:letters]) * parts
         return visits
 
     def _derived(self, slot: int) -> list[int] | None:
@@ -126,6 +128,12 @@ class SweepWork:
             return work * length_factor(2 * self.bits * self.program.levels[slot]), 0
         curves = 0 if is_rational(step) else math.prod(step.shape) * curved(self.digits)
         return work * enclosed(self.digits), curves
+
+
+def _visited(node: f.Node, ranges: Mapping[str, int]) -> int:
+    """The parts of a formula, those in a sum as often as its letter has values."""
+    inner = sum(_visited(part, ranges) for part in node.below)
+    return 1 + inner * (ranges.get(node.letter.name, 1) if isinstance(node, f.Sum) else 1)
 
 
 class FormulaWork:
