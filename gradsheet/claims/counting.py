@@ -32,8 +32,13 @@ HEARD = 8  # entries of a derivative for all values for which the nudge is heard
 PER_LINE = 20  # operations of comparing a line, whatever it says
 
 
-def asked_of(sheet: Sheet, program: Program) -> Asked:
-    """What a sheet asks the witnesses for."""
+def asked_of(sheet: Sheet, program: Program, session: Session = LIBRARY) -> Asked:
+    """What a sheet asks the witnesses for, found once for all that ask the same."""
+    known: LRUCache[Asked] = session.cache("asked", MAX_COUNTED)
+    return known.get((program, sheet.distinct_parts), lambda: _asked_of(sheet, program))
+
+
+def _asked_of(sheet: Sheet, program: Program) -> Asked:
     names, of, by = set[str](), set[str](), set[str]()
 
     for part in sheet.distinct_parts:
@@ -93,13 +98,11 @@ def operations(sheet: Sheet, session: Session = LIBRARY) -> int:
 
 
 def _with_numbers(sheet: Sheet, stated: Stated, session: Session) -> int:
-    asked = asked_of(sheet, stated.program)
+    asked = asked_of(sheet, stated.program, session)
     bits = bits_of(stated.program, stated.arrays, asked)
     formulas = formula_work(stated.program, bits, session)
     claims = sum(claim_work(claim, formulas, 2) for claim in sheet.readable.claims)
-    question = stated.program, sheet.distinct_parts, bits
-    counted: LRUCache[int] = session.cache("witnesses counted", MAX_COUNTED)
-    return counted.get(question, lambda: witness_work(sheet, stated, bits)) + claims
+    return _witnesses(sheet, stated, bits, MAX_OPERATIONS, session) + claims
 
 
 def _over_all_values(sheet: Sheet, stated: Stated, session: Session) -> int:
@@ -107,14 +110,23 @@ def _over_all_values(sheet: Sheet, stated: Stated, session: Session) -> int:
     alone: at every size on formal numbers and on small ones, and at one point
     those of the witnesses."""
     bits = SMALL if stated.program.is_rational else None
-    work = witness_work(sheet, stated, bits, nudged=HEARD)
-    claims, derived = sheet.readable.claims, asked_of(sheet, stated.program).of
+    work = _witnesses(sheet, stated, bits, HEARD, session)
+    claims, derived = sheet.readable.claims, asked_of(sheet, stated.program, session).of
     for program in stated.sized:
         for bits in (None, SMALL if program.is_rational else None):
             one, formulas = sweep_work(program, bits, session), formula_work(program, bits, session)
             work += one.forward + sum(map(one.jacobian, derived))
             work += sum(claim_work(claim, formulas) for claim in claims)
     return work
+
+
+def _witnesses(
+    sheet: Sheet, stated: Stated, bits: int | None, nudged: int, session: Session
+) -> int:
+    """Their operations, counted once for all sheets that ask for the same."""
+    counted: LRUCache[int] = session.cache("witnesses counted", MAX_COUNTED)
+    question = stated.program, sheet.distinct_parts, bits, nudged
+    return counted.get(question, lambda: witness_work(sheet, stated, bits, nudged=nudged))
 
 
 def witness_work(

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from gradsheet.claims.sheet import Claim, Free, Sheet, SheetError, Stated
+from gradsheet.claims.sheet import Free, Sheet, SheetError, Stated
 from gradsheet.claims.tables import MAX_AXES, SheetReader, Table, as_written
 from gradsheet.language import formula as f
 from gradsheet.language.formula import NEW
@@ -548,7 +548,7 @@ def stated_of(sheet: Sheet, session: Session = LIBRARY) -> Stated:
     if sheet.own is not None:
         return sheet.own
     network, rate = sheet.network, sheet.exact_rate
-    if not any(map(_is_of_a_step, sheet.claims)):
+    if not _asks_for_a_step(sheet):
         network = replace(network, update=None)  # most ask for none, and it takes long
     if sheet.has_numbers:
         return of_layers(network, sheet.params, sheet.x, sheet.y, rate, session=session)
@@ -558,7 +558,7 @@ def stated_of(sheet: Sheet, session: Session = LIBRARY) -> Stated:
     return stated
 
 
-def _is_of_a_step(claim: Claim) -> bool:
+def _asks_for_a_step(sheet: Sheet) -> bool:
     """Whether a claim speaks of the step downhill, or of what comes after it."""
-    names = (name for tree in claim.trees for name in tree.names)
+    names = (name for part in sheet.distinct_parts for name in part.names)
     return any(name == "learning_rate" or name.endswith(NEW) for name in names)

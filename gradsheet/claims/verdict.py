@@ -465,7 +465,8 @@ def verdicts(sheet: Sheet, budget: Budget, session: Session = LIBRARY) -> Verdic
 
 def _over_all_values(sheet: Sheet, stated: Stated, budget: Budget, session: Session) -> Verdicts:
     """The judgements of a sheet of which something is given by its shape alone."""
-    points = Everywhere(stated, asked_of(sheet, stated.program), budget, session)
+    asked = asked_of(sheet, stated.program, session)
+    points = Everywhere(stated, asked, budget, session)
     claims = [_without_dots(claim, points.first) for claim in sheet.claims]
     judgements = [_Judge(claim, points).judgement() for claim in claims]
     return Verdicts(judgements, points, None)
@@ -514,7 +515,7 @@ def point_at(
     """The point of a sheet with numbers, in the arithmetic of a rung of the ladder."""
     if rung:
         budget.spend(witness_work(sheet, stated, None, LADDER[rung]))
-    asked, arithmetic = asked_of(sheet, stated.program), arithmetic_of(rung)
+    asked, arithmetic = asked_of(sheet, stated.program, session), arithmetic_of(rung)
     return shared_point_of(stated.program, stated.arrays, asked, arithmetic, budget, session)
 
 

@@ -323,6 +323,15 @@ class Program:
     def sum_with(self, name: str, of: str) -> str | None:
         """The name of a sum, entry by entry, of which a name is a term and which
         it stands in alone on the way to another; None where there is none."""
+        if (name, of) not in self._sums:
+            self._sums[name, of] = self._find_sum(name, of)
+        return self._sums[name, of]
+
+    @cached_property
+    def _sums(self) -> dict[tuple[str, str], str | None]:
+        return {}
+
+    def _find_sum(self, name: str, of: str) -> str | None:
         slot, last = self.places[name].slot, self.places[of].slot
         if self.places[name].entries is not None:  # a recurrence has a slot for each entry
             return None

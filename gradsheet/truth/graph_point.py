@@ -592,12 +592,18 @@ class GraphPoint(GraphValues):
     def of_share(self, tensor: Tensor, index: Index) -> Index | None:
         """An output's share has that output's part of dL/dyhat, and of dL/dz
         where no softmax mixes them."""
-        if self.program.shares is None or isinstance(tensor, str) or tensor[0] != "L":
+        if isinstance(tensor, str) or tensor[0] != "L" or tensor[1] not in self._outputs:
             return None
+        return (index[-1], *index)
+
+    @functools.cached_property
+    def _outputs(self) -> frozenset[str]:
+        """The names of which every output's share has an entry of its own."""
+        if self.program.shares is None:
+            return frozenset()
         last = next(d.formula for d in self.program.graph.definitions if d.name == "yhat")
         is_mixed = isinstance(last, f.Call) and facts_of(last.function).mixes
-        names = {"yhat"} if is_mixed else {"yhat", *last.names}
-        return (index[-1], *index) if tensor[1] in names else None
+        return frozenset({"yhat"} if is_mixed else {"yhat", *last.names})
 
     def data_text(self) -> str:
         """What is given, on one line."""
