@@ -123,15 +123,20 @@ def _over_all_values(sheet: Sheet, stated: Stated, session: Session) -> int:
 def _witnesses(
     sheet: Sheet, stated: Stated, bits: int | None, nudged: int, session: Session
 ) -> int:
-    """Their operations, counted once for all sheets that ask for the same."""
+    """The operations of the witnesses, counted once for all sheets that ask for the same."""
+
+    def count() -> int:
+        asked = asked_of(sheet, stated.program, session)
+        return witness_work(sheet, stated, asked, bits, nudged=nudged)
+
     counted: LRUCache[int] = session.cache("witnesses counted", MAX_COUNTED)
-    question = stated.program, sheet.distinct_parts, bits, nudged
-    return counted.get(question, lambda: witness_work(sheet, stated, bits, nudged=nudged))
+    return counted.get((stated.program, sheet.distinct_parts, bits, nudged), count)
 
 
 def witness_work(
     sheet: Sheet,
     stated: Stated,
+    asked: Asked,
     bits: int | None,
     digits: int = DIGITS,
     nudged: int = MAX_OPERATIONS,
@@ -140,7 +145,6 @@ def witness_work(
     many `bits` or on enclosures of so many `digits`, where at most so many
     entries of a derivative are nudged."""
     program, one = stated.program, SweepWork(stated.program, bits, digits)
-    asked = asked_of(sheet, program)
     there = program.made_of(asked.names | asked.of)
     traced = JAX_STEP * len(there) * (3 if asked.of else 1)
     derived = sum(program.steps[slot].operation in ("jacobian", "slope") for slot in there)

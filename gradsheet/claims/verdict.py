@@ -513,9 +513,9 @@ def point_at(
     sheet: Sheet, stated: Stated, rung: int, budget: Budget, session: Session = LIBRARY
 ) -> GraphPoint:
     """The point of a sheet with numbers, in the arithmetic of a rung of the ladder."""
-    if rung:
-        budget.spend(witness_work(sheet, stated, None, LADDER[rung]))
     asked, arithmetic = asked_of(sheet, stated.program, session), arithmetic_of(rung)
+    if rung:
+        budget.spend(witness_work(sheet, stated, asked, None, LADDER[rung]))
     return shared_point_of(stated.program, stated.arrays, asked, arithmetic, budget, session)
 
 

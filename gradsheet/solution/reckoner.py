@@ -41,7 +41,7 @@ class Reckoner(Writer):
         budget = Budget()
         budget.start()
         losses = {"L", f"L{NEW}"} & {*sheet.network.shapes}
-        jax_of = {*asked_of(sheet, program_of(sheet.network, session)).of}
+        jax_of = {*asked_of(sheet, program_of(sheet.network, session), session).of}
         jax_of |= losses if sheet.network.loss is not None else set()
         options: Any = {"arithmetic": arithmetic_of(rung), "budget": budget, "session": session}
         self.point = point_of(sheet.problem, jax_of, **options)
