@@ -7,6 +7,10 @@ from fractions import Fraction
 import pytest
 
 import gradsheet
+from gradsheet.claims.definitions import stated_of
+from gradsheet.claims.history import History
+from gradsheet.claims.verdict import point_at
+from gradsheet.numbers.budget import Budget
 from tests.sheets import NET, NUMBERS, judgements, verdicts
 
 H = 1 / (1 + math.exp(-1.23))
@@ -302,3 +306,12 @@ def test_what_is_printed_again_with_more_digits_is_carried_on_with_them(
         verdicts(PLAIN, *(("yhat", number) for number in printed), ("dL/dz2", "-0.010"))[-1]
         == verdict
     )
+
+
+def test_lines_that_are_not_there_are_not_followed() -> None:
+    """Nothing is spent on what wrong values make of the working of a claim without one."""
+    sheet = gradsheet.read(NET + "[[claim]]\nquantity = 'dL/dW1'\nvalue = [[7]]\n")
+    point = point_at(sheet, stated_of(sheet), 0, Budget())
+    before = point.budget.spent
+    assert not History([]).carried(sheet.claims[0], point, [])
+    assert point.budget.spent == before
