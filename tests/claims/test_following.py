@@ -193,11 +193,12 @@ def test_values_carried_on_side_by_side_are_those_carried_on_one_by_one(head):
     start = [(Carry("z2", (0,), Fraction(2), None), Fraction(2))]
     for quantity in ("dL/dW1", "-dL/dz1", "h1", "3*h1", *["W1_new"] * (head == NET)):
         tree = parse(quantity, read.network.names)
-        each = [start, *([*start, (value, value.high)] for value in values)]
+        middle = [*start, *((value, Fraction(7, 10)) for value in values)]
+        each = [start, middle, *([*middle, (value, value.high)] for value in values)]
         alone = [follow(tree, here, {}, chosen, floats=True) for chosen in each]
         together = Moves(tree, here, {}, start, values, [], None).floats
         assert together is not None
-        rows = together.values[[0, *range(2, 2 + len(values))]]
+        rows = together.values[[0, *range(2, 3 + len(values))]]
         # Sums of floats, added up in another order.
         np.testing.assert_allclose(rows, alone, rtol=1e-14)
         assert any(row != alone[0] for row in alone)

@@ -59,6 +59,16 @@ def test_without_anything_printed_before_there_is_nothing_to_round() -> None:
     assert verdicts(NET, ("h1", "0.774"), ("dL/dyhat", "1.3220")) == ["right", "rounded"]
 
 
+def test_a_value_moves_what_comes_of_it_beside_all_others_that_are_carried_on() -> None:
+    """yhat = 0.253506: with -0.346 for dL/dyhat and the true slope of the sigmoid dL/dz1 is
+    -0.065477. That yhat moves dL/dyhat as well has no say where that is carried on."""
+    head = "loss = 'half_squared_error'\nx = [1]\ny = 0.6\n[[layer]]\nW = [[-1.08]]\n"
+    head += "activation = 'sigmoid'\n"
+    claims = ("yhat", "0.254"), ("dL/dyhat", "-0.346"), ("dL/dz1", "-0.065")
+    assert verdicts(head, *claims) == ["right", "right", "rounded"]
+    assert verdicts(head, *claims[:2], ("dL/dz1", "-0.064")) == ["right", "right", "wrong"]
+
+
 def test_a_wrong_value_is_no_value_to_round() -> None:
     assert verdicts(NET, ("h1", "0.874"), ("dL/dyhat", "1.3220")) == ["wrong", "wrong"]
 
