@@ -61,6 +61,11 @@ class Carry:
         """What stands in the sheet, for a first look."""
         return as_float(self.printed)
 
+    @property
+    def middle(self) -> float:
+        """What is in the middle of its range."""
+        return as_float((self.low + self.high) / 2)
+
     def change(self, value: Any, kind: Callable[[Any], Any]) -> Change:
         """What a pass makes of what it computes, to carry on with a number of some kind."""
         value = kind(value)
@@ -111,7 +116,7 @@ class Moves:
     @property
     def floats_work(self) -> float:
         """What the `floats` take."""
-        return self._work(len(self.values) + 2)
+        return self._work(len(self.values) + 3)
 
     def _columns(self, columns: Iterable[Column], variants: int) -> Floats | None:
         start = [(value, as_float(number)) for value, number in self.start]
@@ -121,23 +126,26 @@ class Moves:
 
     @kept
     def floats(self) -> Floats | None:
-        """In floats as it starts, as it is printed, and with each value besides
-        at its upper end."""
-        variants = len(self.values) + 2
+        """In floats as it starts, as it is printed, with all values in the middle,
+        and with each of them from there at its upper end."""
+        variants = len(self.values) + 3
         self.point.budget.spend(self.floats_work)
-        values = [(1, value, number) for value, number in self.as_printed]
-        values += [(row, value, value.high) for row, value in enumerate(self.values, 2)]
-        columns = [(v, alone_in(as_float(number), [row], variants)) for row, v, number in values]
-        return self._columns(columns, variants)
+        printed = [(v, alone_in(as_float(number), [1], variants)) for v, number in self.as_printed]
+        moved = [(v, alone_in(v.middle, slice(2, None), variants)) for v in self.values]
+        for row, (value, column) in enumerate(moved, 3):
+            column[row] = as_float(value.high)
+        return self._columns(printed + moved, variants)
 
     @kept
     def _rises(self) -> list[Array]:
-        """Of every value which entries rise with it: 1, or -1 where they fall, or 0."""
+        """Of every value which entries rise with it, where the others are carried on
+        as well: 1, or -1 where they fall, or 0."""
         if self.floats is not None and not self.floats.unsure.any():
-            here, *each = self.floats.values[[0, *range(2, len(self.floats.values))]]
+            here, *each = self.floats.values[2:]
         else:
             self.point.budget.spend(self.point.float_pass * (len(self.values) + 1))
-            ways = [self.start, *([*self.start, (value, value.high)] for value in self.values)]
+            middle = [*self.start, *((value, value.middle) for value in self.values)]
+            ways = [middle, *([*middle, (value, value.high)] for value in self.values)]
             here, *each = (
                 np.array(
                     follow(self.tree, self.point, self.binding, way, self.edits, floats=True), float

@@ -210,10 +210,9 @@ class History:
 
     def carried(self, claim: Claim, point: GraphValues, working: Sequence[f.Node]) -> bool:
         """Whether lines are what the wrong values that they use make of them."""
-        used = self._used(claim, point)
-        with contextlib.suppress(AtKink, *NO_ANSWER):
-            there = self.reach(claim, point).at(_values_of(used))
-            return bool(used and working) and all(map(there.has_line, working))
+        if working and (used := self._used(claim, point)):
+            with contextlib.suppress(AtKink, *NO_ANSWER):
+                return all(map(self.reach(claim, point).at(_values_of(used)).has_line, working))
         return False
 
     def is_own(self, claim: Claim, point: GraphValues, given: Sequence[Claim] = ()) -> bool:

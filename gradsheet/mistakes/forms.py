@@ -27,6 +27,7 @@ from gradsheet.mistakes.repair import repaired
 from gradsheet.mistakes.search import IN_A_PASS, Search, agree_everywhere
 from gradsheet.numbers import slips
 from gradsheet.numbers.arrays import as_array
+from gradsheet.numbers.budget import PER_VARIANT
 from gradsheet.numbers.printed import Printed, all_agree, as_float, fractions, printed_entries
 from gradsheet.numbers.reasons import NO_ANSWER, NO_VALUE
 from gradsheet.numbers.slips import Slip, significant
@@ -84,15 +85,16 @@ def _differences(
     assert isinstance(of, str)
     assert isinstance(by, str)
 
+    point.budget.spend(point.float_pass + PER_VARIANT * (2 * len(STEPS) + 1) * len(by_entries))
     if not _leave_open(point, (of, of_entries), (by, by_entries), factor, printed):
-        point.budget.spend(2 * len(STEPS) * len(by_entries) * point.pass_work.both)
         return []
+    work = point.pass_work.swept(point.program.made_of([of]))
 
     def moved(step: Fraction) -> list[list[Any]]:
         """The node, with each entry that it is derived by moved by a step."""
         rows = []
         for index in by_entries:
-            point.budget.spend(point.pass_work.both)
+            point.budget.spend(work)
             rows.append(nudged(point, by, index, step, of, of_entries))
         return rows
 

@@ -321,8 +321,11 @@ class Program:
         return self._between[key]
 
     def sum_with(self, name: str, of: str) -> str | None:
-        """The name of a sum, entry by entry, of which a name is a term and which
-        it stands in alone on the way to another; None where there is none."""
+        """The name of a sum, entry by entry, of which something given is a term and
+        which it stands in alone on the way to another; None where there is none.
+
+        The derivative of a term that is computed is carried on as its own.
+        """
         if (name, of) not in self._sums:
             self._sums[name, of] = self._find_sum(name, of)
         return self._sums[name, of]
@@ -333,7 +336,7 @@ class Program:
 
     def _find_sum(self, name: str, of: str) -> str | None:
         slot, last = self.places[name].slot, self.places[of].slot
-        if self.places[name].entries is not None:  # a recurrence has a slot for each entry
+        if self.steps[slot].operation != "given":
             return None
         size, through, is_sum = math.prod(self.shapes[name]), self.between([slot], last), False
         while True:
@@ -347,7 +350,7 @@ class Program:
             is_sum |= step.operation == "add"
             if step.operation == "name":
                 names = [other for other, place in self.places.items() if place.slot == slot]
-                return names[0] if is_sum and names else None
+                return names[0] if is_sum and names and slot != last else None
 
     @cached_property
     def _before(self) -> dict[int, list[int]]:

@@ -128,8 +128,8 @@ class _Pass:
                 return _letter(name, scope[name])
             case f.Quantity():
                 place = self.unrolled.place(node, scope)
-                whole = place.nodes == self.unrolled.steps(node.name)
-                array = self.values[node.name] if whole else _stacked(place, self.values)
+                all_steps = place.axis is not None and place.nodes == self.unrolled.steps(node.name)
+                array = self.values[node.name] if all_steps else _stacked(place, self.values)
                 return self._at(Lettered(array), place, scope)
             case f.Derivative(term, by) | f.DerivativeOf(term, by):
                 return self._derivative(term, by, scope)

@@ -59,7 +59,7 @@ given = {{x = "1.23", u = 1, w = 3, b = 0}}
 @pytest.mark.parametrize(
     ("loss", "verdict"), [("(z - 1)**2/2", "rounded"), ("(z - 1)**2/2 + b**2", "wrong")]
 )
-def test_the_gradient_of_any_term_is_that_of_the_sum_where_it_stands_alone(loss, verdict):
+def test_the_gradient_of_a_given_term_is_that_of_the_sum_where_it_stands_alone(loss, verdict):
     """The same numbers: b is 0, and b**2 takes nothing from its gradient."""
     claims = ("dL/db", "1.32"), ("dL/dh", "3.960")
     assert verdicts(OWN.format(loss=loss), *claims) == ["right", verdict]
@@ -68,6 +68,31 @@ def test_the_gradient_of_any_term_is_that_of_the_sum_where_it_stands_alone(loss,
 def test_the_gradient_of_what_is_taken_away_is_not_that_of_the_difference() -> None:
     text = OWN.format(loss="(z - 1)**2/2").replace("w*h + b", "w*h - b")
     assert verdicts(text, ("dL/db", "-1.32"), ("dL/dh", "-3.960")) == ["right", "wrong"]
+
+
+RESIDUAL = """
+network = '''
+x = 2*u
+f = w*x
+s = x + f
+L = s**2/2
+'''
+given = {u = 1, w = 3}
+"""
+
+
+def test_the_gradient_of_a_term_that_is_computed_is_carried_on_as_its_own() -> None:
+    """dL/ds = 8: with 16 for dL/df, dL/dx is 8 + 3 * 16, and not 16 + 3 * 16."""
+    claims = ("dL/ds", "8"), ("dL/df", "16"), ("dL/dx", "56", "'dL/ds + dL/df*w'")
+    assert verdicts(RESIDUAL, *claims) == ["right", "wrong", "carried_forward"]
+    claims = ("dL/ds", "8"), ("dL/df", "16"), ("dL/dx", "64")
+    assert verdicts(RESIDUAL, *claims) == ["right", "wrong", "wrong"]
+
+
+def test_the_gradient_of_a_term_of_what_is_derived_is_no_gradient_of_that() -> None:
+    """L = 25 + 18: twice the slope of the first term alone is 2 * 20 + 12."""
+    head = "network = 'L = (3*w - 4)**2 + 2*w**2 + r'\ngiven = {w = 3, r = 1}\n"
+    assert verdicts(head, ("dL/dr", "2"), ("dL/dw", "84")) == ["wrong", "wrong"]
 
 
 def test_the_shares_of_the_outputs_are_carried_on() -> None:
@@ -168,11 +193,12 @@ def test_values_carried_on_side_by_side_are_those_carried_on_one_by_one(head):
     start = [(Carry("z2", (0,), Fraction(2), None), Fraction(2))]
     for quantity in ("dL/dW1", "-dL/dz1", "h1", "3*h1", *["W1_new"] * (head == NET)):
         tree = parse(quantity, read.network.names)
-        each = [start, *([*start, (value, value.high)] for value in values)]
+        middle = [*start, *((value, Fraction(7, 10)) for value in values)]
+        each = [start, middle, *([*middle, (value, value.high)] for value in values)]
         alone = [follow(tree, here, {}, chosen, floats=True) for chosen in each]
         together = Moves(tree, here, {}, start, values, [], None).floats
         assert together is not None
-        rows = together.values[[0, *range(2, 2 + len(values))]]
+        rows = together.values[[0, *range(2, 3 + len(values))]]
         # Sums of floats, added up in another order.
         np.testing.assert_allclose(rows, alone, rtol=1e-14)
         assert any(row != alone[0] for row in alone)

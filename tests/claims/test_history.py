@@ -7,6 +7,10 @@ from fractions import Fraction
 import pytest
 
 import gradsheet
+from gradsheet.claims.definitions import stated_of
+from gradsheet.claims.history import History
+from gradsheet.claims.verdict import point_at
+from gradsheet.numbers.budget import Budget
 from tests.sheets import NET, NUMBERS, judgements, verdicts
 
 H = 1 / (1 + math.exp(-1.23))
@@ -53,6 +57,16 @@ def test_without_anything_printed_before_there_is_nothing_to_round() -> None:
     assert verdicts(NET, ("W2_new", "2.898"), ("dL/dyhat", "1.3220")) == ["right", "wrong"]
     # And what was found of those sheets says nothing of this one.
     assert verdicts(NET, ("h1", "0.774"), ("dL/dyhat", "1.3220")) == ["right", "rounded"]
+
+
+def test_a_value_moves_what_comes_of_it_beside_all_others_that_are_carried_on() -> None:
+    """yhat = 0.253506: with -0.346 for dL/dyhat and the true slope of the sigmoid dL/dz1 is
+    -0.065477. That yhat moves dL/dyhat as well has no say where that is carried on."""
+    head = "loss = 'half_squared_error'\nx = [1]\ny = 0.6\n[[layer]]\nW = [[-1.08]]\n"
+    head += "activation = 'sigmoid'\n"
+    claims = ("yhat", "0.254"), ("dL/dyhat", "-0.346"), ("dL/dz1", "-0.065")
+    assert verdicts(head, *claims) == ["right", "right", "rounded"]
+    assert verdicts(head, *claims[:2], ("dL/dz1", "-0.064")) == ["right", "right", "wrong"]
 
 
 def test_a_wrong_value_is_no_value_to_round() -> None:
@@ -302,3 +316,12 @@ def test_what_is_printed_again_with_more_digits_is_carried_on_with_them(
         verdicts(PLAIN, *(("yhat", number) for number in printed), ("dL/dz2", "-0.010"))[-1]
         == verdict
     )
+
+
+def test_lines_that_are_not_there_are_not_followed() -> None:
+    """Nothing is spent on what wrong values make of the working of a claim without one."""
+    sheet = gradsheet.read(NET + "[[claim]]\nquantity = 'dL/dW1'\nvalue = [[7]]\n")
+    point = point_at(sheet, stated_of(sheet), 0, Budget())
+    before = point.budget.spent
+    assert not History([]).carried(sheet.claims[0], point, [])
+    assert point.budget.spent == before

@@ -107,6 +107,21 @@ def test_what_is_no_finite_difference_is_not_called_one() -> None:
     assert "finite-difference" not in codes(found)
 
 
+def test_what_floats_settle_leaves_enough_for_all_other_mistakes() -> None:
+    pair = PAIR.replace("[1.5]", "[1.5, 0.5]").replace("[0.2], [-0.3]", "[0.2, 0.1], [-0.3, 0.4]")
+    found = judgements(
+        "learning_rate = 0.5\n" + pair,
+        ("dL/dW1", "[[0.0376, 0.0119], [-0.0656, -0.0219]]"),
+        ("dL/dW2", "[[-0.0591, -0.0364], [0.0837, 0.0534]]"),
+        ("dL/dx", "[0.0179, -0.0161]"),
+        ("dL/dz1", "[0.0251, -0.0437]"),
+        ("W1_new", "[[0.1822, 0.0041], [-0.2672, 0.4109]]"),
+        ("W2_new", "[[0.4285, 0.5282], [0.9581, -1.0267]]"),
+    )
+    assert [judgement.verdict for judgement in found] == ["wrong"] * 6
+    assert "not looked for" not in "".join(judgement.all_messages() for judgement in found)
+
+
 @pytest.mark.parametrize("value", ["0.07280", "0.07278"])
 def test_a_slip_in_the_last_digit_is_no_finite_difference(value: str) -> None:
     """The truth is 0.0727924; steps of 0.0001 from either side give these."""

@@ -316,6 +316,12 @@ def test_a_step_derives_a_formula_by_the_step_before(loss: str) -> None:
     assert found[0] == found[1]
 
 
+def test_the_only_step_of_a_recurrence_is_a_number() -> None:
+    network = "h[0] = a\nh[t] = u*x[t] + w*h[t-1]\nL = h[1]**2"
+    head = f"network = '''\n{network}\n'''\ngiven = {{ a = 2, x = [3], u = 2, w = -1 }}\n"
+    assert verdicts(head, ("L", "16"), ("dL/du", "24"), ("dL/da", "-8")) == ["right"] * 3
+
+
 def test_a_step_without_a_value_is_heard_of_again() -> None:
     head = "network = '''\nw[0] = 2\nw[t] = log(w[t-1] - x[t])\n'''\ngiven = { x = [1, 1] }\n"
     own = gradsheet.read(head + "[[claim]]\nquantity = 'w'").own
