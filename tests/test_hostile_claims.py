@@ -105,7 +105,7 @@ KINDS = {
     "vectors of a wide layer": 5,
     "matrices of layers": 8,
     "matrices of layers in decimals": 8,
-    "matrices of equations": 5,
+    "matrices of equations": 10,  # the mistakes behind half of them are looked for
     "vectors of a layer in decimals": 6,
     "formulas": 3,
     "lines of working": 5,
