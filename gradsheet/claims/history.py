@@ -326,11 +326,19 @@ class _Supposed:
         """What somebody carries on who takes some wrong values from the sheet."""
         values = _values_of(wrong)
         taken = {(value.tensor, value.index) for value in values}
-        return values + [t for t in self._truths() if (t.tensor, t.index) not in taken]
+        return values + [t for t in self._truths(wrong) if (t.tensor, t.index) not in taken]
 
-    def _truths(self) -> list[Carry]:
+    def _truths(self, wrong: Sequence[WrongClaim]) -> list[Carry]:
+        """The truth of all that was printed and hangs on wrong claims: all else is
+        what it was, but for its rounding."""
+        leads, carried = self.reach.point.leads, {one.values[0].tensor for one in wrong}
         truths = [] if self.alone else self.reach.record.truths()
-        return [truth for truth in truths if truth.tensor != self.target]
+        return [
+            truth
+            for truth in truths
+            if truth.tensor != self.target
+            and any(leads(tensor, truth.tensor) for tensor in carried)
+        ]
 
     def _may_give(self, wrong: Sequence[WrongClaim]) -> Sequence[bool]:
         """Given which single ones the number may be right, as far as floats
@@ -361,9 +369,10 @@ class _Supposed:
     def _columns(self, wrong: Sequence[WrongClaim]) -> list[Column]:
         """What the variants carry on: each claim, then with what is printed."""
         several, variants = len(wrong), 2 * len(wrong)
-        columns: list[Column] = [(truth, truth.as_float) for truth in self._truths()]
+        columns: list[Column] = []
         for number, one in enumerate(wrong):
             rows = [number, number + several]
+            columns += [(t, alone_in(t.as_float, rows, variants)) for t in self._truths([one])]
             columns += [(v, alone_in(v.as_float, rows, variants)) for v in one.values]
         for value in self.reach.record.ranges(self.target, self.reach.point):
             if not value.plus:

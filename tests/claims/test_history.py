@@ -318,6 +318,16 @@ def test_what_is_printed_again_with_more_digits_is_carried_on_with_them(
     )
 
 
+def test_what_hangs_on_no_wrong_value_is_rounded_as_without_one() -> None:
+    """2.631 times the slope at z1 = 0.69, not at 0.68824: a wrong yhat takes nothing from that."""
+    head = "loss = 'half_squared_error'\nx = [1]\ny = -1.3\n[[layer]]\nW = [[0.68824]]\n"
+    head += "activation = 'sigmoid'\n"
+    first, *claims = ("z1", "0.69"), ("dL/dyhat", "2.631"), ("dL/dz1", "0.5852")
+    assert verdicts(head, first, *claims) == ["right", "wrong", "carried_forward"]
+    found = ["right", "wrong", "carried_forward", "carried_forward"]
+    assert verdicts(head, first, ("yhat", "1.331"), *claims) == found
+
+
 def test_lines_that_are_not_there_are_not_followed() -> None:
     """Nothing is spent on what wrong values make of the working of a claim without one."""
     sheet = gradsheet.read(NET + "[[claim]]\nquantity = 'dL/dW1'\nvalue = [[7]]\n")
