@@ -513,6 +513,8 @@ class GraphPoint(GraphValues):
                     continue
                 arrays = [self.sweep.value(other) for other in step.inputs]
                 if at_kink(step.operation, *arrays, **step.arguments):
+                    if step.operation == "where" and not self.program.graph.chooses:
+                        return "an argument is exactly 0"  # of a function that is lowered to it
                     return _KINKS[step.operation].format(**step.arguments)
             return ""
 
