@@ -64,7 +64,7 @@ class Carry:
     @property
     def middle(self) -> float:
         """What is in the middle of its range."""
-        return as_float((self.low + self.high) / 2)
+        return (as_float(self.low) + as_float(self.high)) / 2
 
     def change(self, value: Any, kind: Callable[[Any], Any]) -> Change:
         """What a pass makes of what it computes, to carry on with a number of some kind."""

@@ -11,6 +11,7 @@ sheet, and so is every line of its working that is not simply true.
 """
 
 import contextlib
+import functools
 import itertools
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -331,14 +332,29 @@ class _Supposed:
     def _truths(self, wrong: Sequence[WrongClaim]) -> list[Carry]:
         """The truth of all that was printed and hangs on wrong claims: all else is
         what it was, but for its rounding."""
-        leads, carried = self.reach.point.leads, {one.values[0].tensor for one in wrong}
-        truths = [] if self.alone else self.reach.record.truths()
-        return [
-            truth
-            for truth in truths
-            if truth.tensor != self.target
-            and any(leads(tensor, truth.tensor) for tensor in carried)
-        ]
+        hanging = frozenset[Tensor]().union(*map(self._hanging, wrong))
+        return [t for tensor, some in self._printed.items() if tensor in hanging for t in some]
+
+    @functools.cached_property
+    def _printed(self) -> dict[Tensor, list[Carry]]:
+        """The truth of all that was printed but the quantity, by its tensor."""
+        printed: dict[Tensor, list[Carry]] = {}
+        for truth in () if self.alone else self.reach.record.truths():
+            if truth.tensor != self.target:
+                printed.setdefault(truth.tensor, []).append(truth)
+        return printed
+
+    @functools.cached_property
+    def _hangs(self) -> dict[Tensor, frozenset[Tensor]]:
+        return {}
+
+    def _hanging(self, one: WrongClaim) -> frozenset[Tensor]:
+        """The tensors among these that hang on a wrong claim."""
+        tensor = one.values[0].tensor
+        if tensor not in self._hangs:
+            leads = functools.partial(self.reach.point.leads, tensor)
+            self._hangs[tensor] = frozenset(filter(leads, self._printed))
+        return self._hangs[tensor]
 
     def _may_give(self, wrong: Sequence[WrongClaim]) -> Sequence[bool]:
         """Given which single ones the number may be right, as far as floats
@@ -370,9 +386,12 @@ class _Supposed:
         """What the variants carry on: each claim, then with what is printed."""
         several, variants = len(wrong), 2 * len(wrong)
         columns: list[Column] = []
+        for tensor, truths in self._printed.items():
+            hangs = [k for k, one in enumerate(wrong) if tensor in self._hanging(one)]
+            rows = hangs + [k + several for k in hangs]
+            columns += [(t, alone_in(t.as_float, rows, variants)) for t in truths if rows]
         for number, one in enumerate(wrong):
             rows = [number, number + several]
-            columns += [(t, alone_in(t.as_float, rows, variants)) for t in self._truths([one])]
             columns += [(v, alone_in(v.as_float, rows, variants)) for v in one.values]
         for value in self.reach.record.ranges(self.target, self.reach.point):
             if not value.plus:
