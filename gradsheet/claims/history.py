@@ -385,9 +385,9 @@ class _Supposed:
     def _columns(self, wrong: Sequence[WrongClaim]) -> list[Column]:
         """What the variants carry on: each claim, then with what is printed."""
         several, variants = len(wrong), 2 * len(wrong)
-        columns: list[Column] = []
+        columns, hanging = list[Column](), [*map(self._hanging, wrong)]
         for tensor, truths in self._printed.items():
-            hangs = [k for k, one in enumerate(wrong) if tensor in self._hanging(one)]
+            hangs = [k for k, tensors in enumerate(hanging) if tensor in tensors]
             rows = hangs + [k + several for k in hangs]
             columns += [(t, alone_in(t.as_float, rows, variants)) for t in truths if rows]
         for number, one in enumerate(wrong):
