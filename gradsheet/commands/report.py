@@ -152,7 +152,9 @@ class Tally:
         self.verdicts: Counter[str] = Counter()
         self.sheets = self.unread_sheets = self.unread_lines = 0
         self.unexpected = self.recorded = self.off_record = 0
-        self.earned = self.points = Fraction(0)
+        self.credits: list[
+            tuple[Fraction, Fraction]
+        ] = []  # of each claim the share, and its points
         self.weighted = bool(credit)  # whether points are spoken of
 
     def add(self, report: Report) -> None:
@@ -169,8 +171,7 @@ class Tally:
             self.off_record += claim.expect is not None and not judgement.as_expected
             earned = share(judgement, self.credit)
             if earned is not None:
-                self.earned += earned * claim.points
-                self.points += claim.points
+                self.credits.append((earned, claim.points))
 
     def line(self) -> str:
         """Sum up all verdicts on one line."""
@@ -192,8 +193,11 @@ class Tally:
 
     def credit_line(self) -> str:
         """Sum up the points, where anybody has said what they are; else the text is empty."""
-        credit = f"credit {float(self.earned):.10g} of {_counted(self.points, 'point')}"
-        return credit if self.weighted else ""
+        if not self.weighted:
+            return ""
+        earned = sum(earned * points for earned, points in self.credits)
+        total = sum((points for _, points in self.credits), Fraction(0))
+        return f"credit {float(earned):.10g} of {_counted(total, 'point')}"
 
     def status(self) -> int:
         """Return the exit status: 2 something is unread, 1 a verdict is not as expected, else 0."""

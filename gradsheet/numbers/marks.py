@@ -375,11 +375,12 @@ class Marks:
         for share, rest in backs:
             if other := logs.get(key_of(rest)):
                 return self._sum(share, other)
-        rests = []
+        rests, plain = [], all(isinstance(n, int) for n in (m, *self._log))
         if len(logs) <= MAX_TRIPLES:
             for k, (share, part) in enumerate(backs):
                 for second, inverse in inverses[k + 1 :]:
-                    rest = key_of(self.reduced(part * inverse))
+                    product: Any = part * inverse
+                    rest = product % self.prime if plain else key_of(self.reduced(product))
                     if third := logs.get(rest):
                         return self._sum(share, second, third)
                     rests.append((share, second, rest))
