@@ -331,6 +331,11 @@ class Program:
         return self._sums[name, of]
 
     @cached_property
+    def leads(self) -> dict[tuple[Any, Any], bool]:
+        """Of two tensors whether one leads to the other, as far as anybody has asked."""
+        return {}
+
+    @cached_property
     def _sums(self) -> dict[tuple[str, str], str | None]:
         return {}
 

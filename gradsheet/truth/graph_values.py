@@ -219,8 +219,10 @@ class GraphValues(Values):
         """Whether anything on the way to the target is made of the tensor."""
         if target is None:
             return True
-        question = "leads", tensor, target
-        return self.found(question, lambda: self._leads(tensor, target), marked=False)
+        known = self.program.leads
+        if (tensor, target) not in known:
+            known[tensor, target] = self._leads(tensor, target)
+        return known[tensor, target]
 
     def _leads(self, tensor: Tensor, target: Tensor) -> bool:
         of = target if isinstance(target, str) else target[0]
