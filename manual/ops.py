@@ -71,16 +71,20 @@ def has_kink(operation: str, /, **settings: Any) -> bool:
 def at_kink(operation: str, /, *arrays: Array, **settings: Any) -> bool:
     """Whether an operation stands anywhere at a kink or a jump: there its rule
     gives one slope of several, by convention."""
-    match operation:
-        case "function":
-            return function_named(**settings).kinked and bool((arrays[0] == 0).any())
-        case "maximum" | "minimum" | "where":
-            return bool((arrays[0] == arrays[1]).any())
-        case "largest" | "smallest":
-            (a,), axes = arrays, settings["axes"]
-            out = OPERATIONS[operation].value(a, axes=axes)
-            return bool(((a == np.expand_dims(out, axes)).sum(axes) > 1).any())
-    return False
+    return has_kink(operation, **settings) and bool(ties(operation, *arrays, **settings).any())
+
+
+def ties(operation: str, /, *arrays: Array, **settings: Any) -> Array:
+    """Which entries of an operation's value stand at a kink or a jump, of one that
+    has some: where the argument is 0, two sides are equal, or several entries are
+    the largest."""
+    if operation == "function":
+        return np.asarray(arrays[0] == 0)
+    if operation in ("largest", "smallest"):
+        (a,), axes = arrays, settings["axes"]
+        out = OPERATIONS[operation].value(a, axes=axes)
+        return np.asarray((a == np.expand_dims(out, axes)).sum(axes) > 1)
+    return np.asarray(arrays[0] == arrays[1])
 
 
 def _unstretched(d: Array, a: Array) -> Array:

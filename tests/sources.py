@@ -2,9 +2,9 @@
 
 import ast
 import functools
-from pathlib import Path
 
-ROOT = Path(__file__).parents[1]
+from tests.sheets import ROOT
+
 SOURCES = {
     path.relative_to(ROOT).as_posix(): path.read_text("utf-8")
     for room in ("manual", "ref", "gradsheet")

@@ -147,7 +147,7 @@ def witness_work(
     program, one = stated.program, SweepWork(stated.program, bits, digits)
     there = program.made_of(asked.names | asked.of)
     traced = JAX_STEP * len(there) * (3 if asked.of else 1)
-    derived = sum(program.steps[slot].operation in ("jacobian", "slope") for slot in there)
+    derived = sum(program.steps[slot].is_derivative for slot in there)
     work = 2 * one.swept(there) + one.walked(there) + JAX + traced + JAX_DERIVATIVE * derived
     work += sum(map(one.jacobian, asked.of))
     reached, nudges = defaultdict[str, set[int]](set), Counter[str]()

@@ -521,7 +521,7 @@ def of_layers(
     `unspecified` where equations behind the layers have it.
     """
     if unspecified and not rows:
-        program, reading = program_of(network, session), network.reading()
+        program, reading = program_of(network, session), ""
     else:
         program = lowered(graph_of(network, rows=rows, unspecified=unspecified))
         reading = network.reading() + ("; W is (inputs, units)" if rows else "")

@@ -291,7 +291,7 @@ def follow_work(tree: f.Node, point: Any) -> int:
     from every entry that is derived."""
 
     def count() -> int:
-        rows = {part.of.name for part in tree.named if isinstance(part, f.Derivative)}
+        rows = tree.derived
         names = {part.name for part in tree.named if isinstance(part, f.Quantity)}
         work = point.pass_work
         passes: int = work.swept(work.program.made_of(names | rows)) + sum(map(work.jacobian, rows))

@@ -152,9 +152,8 @@ class Tally:
         self.verdicts: Counter[str] = Counter()
         self.sheets = self.unread_sheets = self.unread_lines = 0
         self.unexpected = self.recorded = self.off_record = 0
-        self.credits: list[
-            tuple[Fraction, Fraction]
-        ] = []  # of each claim the share, and its points
+        # Of each claim the share, and its points.
+        self.credits: list[tuple[Fraction, Fraction]] = []
         self.weighted = bool(credit)  # whether points are spoken of
 
     def add(self, report: Report) -> None:

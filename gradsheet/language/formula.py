@@ -89,6 +89,11 @@ class Node:
         own = frozenset((self.name,)) if isinstance(self, Quantity) else frozenset[str]()
         return own.union(*[part.names for part in self.below])
 
+    @property
+    def derived(self) -> frozenset[str]:
+        """The names that derivatives in it are of."""
+        return frozenset(part.of.name for part in self.named if isinstance(part, Derivative))
+
     @kept
     def size(self) -> int:
         """How many parts the tree has, every operator one of them."""
@@ -166,6 +171,11 @@ class Chain(Node):
 
     operators: str
     operands: tuple[Node, ...]
+
+    @property
+    def derived(self) -> frozenset[str]:
+        """The names that derivatives in it are of."""
+        return frozenset(part.of.name for part in self.named if isinstance(part, Derivative))
 
     @kept
     def size(self) -> int:

@@ -180,12 +180,14 @@ def _view(sheet: Sheet, session: Session, further: Further) -> _View:
     return _look(simulations, _asked(sheet), further, digits=True)
 
 
-def _view_work(sheet: Sheet) -> int:
+def _view_work(sheet: Sheet, session: Session) -> int:
     """The operations of making every mistake at one point, and of comparing all
     that comes of it."""
     network, examples = sheet.network, sheet.network.examples or 1
     made = len(instances(network, sheet.rate is not None and network.update is not None))
-    passes = 2 * SweepWork(program_of(network), SMALL_BITS).both + FLOAT_PASS * network.depth
+    passes = (
+        2 * SweepWork(program_of(network, session), SMALL_BITS).both + FLOAT_PASS * network.depth
+    )
     formulas = FormulaWork(network, SMALL_BITS)
     trees = [claim.tree for claim in sheet.readable.claims if core_of(claim.tree, 1) is None]
     each = numbers_of(network, examples) // FLOATS + PER_VARIANT + sum(map(formulas.of, trees))
@@ -209,7 +211,7 @@ def blindness(sheet: Sheet, session: Session = LIBRARY) -> Blindness:
     sheet.of_layers("searched for what it cannot see")
     rate, asked = sheet.exact_rate, _asked(sheet)
     further = _further(sheet.network, asked)
-    one = _view_work(sheet)
+    one = _view_work(sheet, session)
     if one * (GENERIC if sheet.params is None else 1) > MAX_OPERATIONS:
         raise SheetError(
             f"making every mistake in this network takes {one:,} operations, expected at most "

@@ -105,7 +105,7 @@ RARE = LIKELY[LIKELY.index("mean-for-sum") :]
 
 def _uses(program: Program, words: Words) -> Iterator[Use]:
     for slot, step in enumerate(program.steps):
-        if step.operation in ("jacobian", "slope"):
+        if step.is_derivative:
             continue
         for k, other in enumerate(step.inputs):
             if program.steps[other].operation != "constant":

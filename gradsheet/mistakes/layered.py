@@ -19,7 +19,6 @@ def point_of(
     problem: Problem,
     derived: Collection[str] | None,
     *,
-    jax: bool = True,
     nudges: int | None = None,
     arithmetic: Arithmetic | None = None,
     budget: Budget | None = None,
@@ -42,7 +41,6 @@ def point_of(
         budget or Budget(),
         session,
         asked=asked,
-        jax=jax,
         nudges=nudges,
     )
 

@@ -468,8 +468,7 @@ class Search:
     ) -> None:
         """Spend what a pass takes for somebody who makes some mistakes, and way back
         from what a statement derives; both are made once for all statements."""
-        tree = statement.tree
-        rows = frozenset(part.of.name for part in tree.named if isinstance(part, f.Derivative))
+        tree, rows = statement.tree, statement.tree.derived
         for point in points:
             seen = self.seen(chosen, point)
             is_new = (chosen, rows, id(point)) not in self._passed
@@ -635,9 +634,7 @@ def search(
         simulation: Simulation = simulation_at(point)
     else:
         wrong = (j.claim.tree for j in judgements if j.verdict in ("wrong", "lucky"))
-        named = {part for tree in wrong for part in tree.named}
-        derived = {part.of.name for part in named if isinstance(part, f.Derivative)}
-        simulation = steps_at(point, derived)
+        simulation = steps_at(point, {name for tree in wrong for name in tree.derived})
     searched = Search(judgements, history, probes, point, simulation, further, beside)
     searched.run()
     return searched

@@ -61,7 +61,7 @@ def _lowering_work(program: Program) -> int:
 def _numbers_of(program: Program) -> int:
     """What a variant of the pass takes, in floats of an array: those behind a derivative
     are dual numbers, one by one."""
-    derivatives = (n for n, s in enumerate(program.steps) if s.operation in ("slope", "jacobian"))
+    derivatives = (n for n, step in enumerate(program.steps) if step.is_derivative)
     return program.work + len(program.steps) + DUAL * sum(map(program.work_of, derivatives))
 
 

@@ -71,6 +71,11 @@ class LoweredStep:
         """The settings as keyword arguments."""
         return {name: _thawed(value) for name, value in self.settings}
 
+    @property
+    def is_derivative(self) -> bool:
+        """Whether it is a derivative within a definition."""
+        return self.operation in ("jacobian", "slope")
+
 
 @dataclass(frozen=True)
 class Place:
@@ -279,7 +284,7 @@ class Program:
             size *= 2 * self.steps[step.inputs[0]].shape[-1]
         elif step.operation in ("total", "largest", "smallest"):
             size = math.prod(self.steps[step.inputs[0]].shape)
-        elif step.operation in ("jacobian", "slope"):
+        elif step.is_derivative:
             of, *by = step.inputs
             through = self.between(by, of)
             size += 3 * math.prod(self.steps[of].shape) * sum(map(self.work_of, through))
@@ -330,10 +335,29 @@ class Program:
             self._sums[name, of] = self._find_sum(name, of)
         return self._sums[name, of]
 
+    def leads(self, tensor: str | tuple[str, str], target: str | tuple[str, str]) -> bool:
+        """Whether anything on the way to a target, a name or a derivative, is made
+        of another."""
+        if (tensor, target) not in self._leads:
+            self._leads[tensor, target] = self._find_lead(tensor, target)
+        return self._leads[tensor, target]
+
     @cached_property
-    def leads(self) -> dict[tuple[Any, Any], bool]:
-        """Of two tensors whether one leads to the other, as far as anybody has asked."""
+    def _leads(self) -> dict[Any, bool]:
         return {}
+
+    def _find_lead(self, tensor: str | tuple[str, str], target: str | tuple[str, str]) -> bool:
+        of = target if isinstance(target, str) else target[0]
+        before = self.made_of([of])
+        if isinstance(tensor, str):
+            return not before.isdisjoint(self.places[tensor].all)
+        slots = {*self.places[tensor[1]].all}
+        steps = [self.steps[slot] for slot in before]
+        if any(s.operation == "jacobian" and not slots.isdisjoint(s.inputs[1:]) for s in steps):
+            return True
+        # What comes back at something given leads no further.
+        is_given = self.steps[self.places[tensor[1]].slot].operation == "given"
+        return not is_given and not isinstance(target, str) and not before.isdisjoint(slots)
 
     @cached_property
     def _sums(self) -> dict[tuple[str, str], str | None]:

@@ -60,9 +60,9 @@ class FormalField:
 
     digits = DIGITS
     max_expanded = MAX_EXPANDED
-    budget = Budget()  # which pays for terms with symbols
 
     def __init__(self, terms: int = TERMS):
+        self.budget = Budget()  # which pays for terms with symbols
         self.marks, self.terms = Marks(), terms
         self._secret = random.SystemRandom()
         self._symbols: list[Formal] = []

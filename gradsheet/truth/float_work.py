@@ -31,11 +31,6 @@ class FloatWork:
         """The operations of all steps, back from one entry."""
         return self.through(range(len(self.program.steps)), back=True)
 
-    @functools.cached_property
-    def _derivatives(self) -> frozenset[int]:
-        steps = enumerate(self.program.steps)
-        return frozenset(n for n, step in steps if step.operation in ("jacobian", "slope"))
-
     def through(
         self, slots: Iterable[int], *, back: bool, level: int = 0, variants: int = 1
     ) -> float:
@@ -54,7 +49,7 @@ class FloatWork:
         work = BACK + numbers / FLOATS if back else FORWARD
         if level:
             work += DUAL * 3 ** (level - 1) * numbers
-        if slot in self._derivatives:
+        if step.is_derivative:
             # It looks back itself, from every entry; back from there goes a sweep that moves.
             of, *by = step.inputs
             ways = [(True, level + back)] + [(False, level + 1)] * back

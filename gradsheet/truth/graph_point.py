@@ -168,9 +168,8 @@ class GraphPoint(GraphValues):
     """The truth of a program with the numbers `stated`.
 
     What will be `asked` is put to the other witnesses, too; where it is None
-    the sweep is alone, but for what decides at a kink. `jax` says whether JAX
-    is heard, `nudges` of how many entries of a derivative the nudge is asked,
-    None for all that it can be.
+    the sweep is alone, but for what decides at a kink. `nudges` says of how many
+    entries of a derivative the nudge is asked, None for all that it can be.
     """
 
     arithmetic: Arithmetic
@@ -184,13 +183,12 @@ class GraphPoint(GraphValues):
         session: Session = LIBRARY,
         *,
         asked: Asked | None = None,
-        jax: bool = True,
         nudges: int | None = None,
     ):
         bits = bits_of(program, stated, asked)
         super().__init__(program, arithmetic, budget, bits=bits, exact=bits is not None)
         self.stated, self.session, self.nudges = stated, session, nudges
-        self.witnesses, self.hears_jax = asked, jax
+        self.witnesses = asked
         self._common: _Common | None = None  # at a point that sheets share
 
     # What sheets with the same numbers share
@@ -361,7 +359,7 @@ class GraphPoint(GraphValues):
         """Whether a derivative is among what a name is made of."""
         steps = self.program.steps
         before = self.program.before(self.place(name).slot)
-        return any(steps[slot].operation in ("jacobian", "slope") for slot in before)
+        return any(steps[slot].is_derivative for slot in before)
 
     def _defined(self, what: str, value: Callable[[], Array]) -> Array:
         """A value; raises EvaluationError where there is none, with the reason:
@@ -389,7 +387,7 @@ class GraphPoint(GraphValues):
     ) -> Array | None:
         """JAX's answer, None where it is not heard; with a warning where it is
         too new to be understood, or cannot carry the network out."""
-        if not self.hears_jax or self.witnesses is None:
+        if self.witnesses is None:
             return None
         from gradsheet.truth.autodiff import UnknownOperation
         from gradsheet.truth.unrolled import Untraceable
@@ -536,7 +534,7 @@ class GraphPoint(GraphValues):
             for rest in np.ndindex(self.program.shapes[of][len(of_index) :]):
                 slot, entry = self.program.entry(of, of_index + rest)
                 between = self.program.between([*moved], slot)
-                if any(steps[other].operation in ("jacobian", "slope") for other in between):
+                if any(steps[other].is_derivative for other in between):
                     return True
                 question = "ties", slot, by, by_index
                 ties = self.found(question, functools.partial(self.sweep.ties, moved, slot), len)

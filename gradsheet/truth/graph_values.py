@@ -21,6 +21,7 @@ from gradsheet.truth.sweep import Change, Cotangents, Edits, Sweep
 from gradsheet.truth.values import MAX_FOUND, Index, Tensor, Values
 from gradsheet.truth.work import FormulaWork, SweepWork
 from manual.activations import Array
+from manual.ops import ties
 
 ABOUT_ZERO = 1e-9  # of the largest number: nearer to 0 floats do not tell the sign
 ARGUMENT, SLOPE = "the argument", "the slope"  # in a network made for a function of its own
@@ -166,32 +167,26 @@ class GraphValues(Values):
     def _ties(self, slot: int, step: LoweredStep) -> Array:
         """Which entries of a step's value stand at a kink; none where it compares."""
         arrays, value = self._at(step, slot)
-        match step.operation:
-            case "function":
-                return as_array(arrays[0] == 0)
-            case "largest" | "smallest":
-                axes = step.arguments["axes"]
-                return as_array((arrays[0] == np.expand_dims(value, axes)).sum(axes) > 1)
-            case "maximum" | "minimum":
-                return as_array(arrays[0] == arrays[1])
-        return as_array(np.zeros(value.shape, bool))
+        if step.operation == "where":
+            return as_array(np.zeros(value.shape, bool))
+        return ties(step.operation, *arrays, **step.arguments)
 
     def is_between_equals(self, of: str, by: str) -> bool:
         """Whether one of several equal numbers is the largest, or the smallest, on
         the way of a derivative, and what comes back goes to it."""
         places = self.program.places
         between = self.program.between(places[by].all, places[of].slot)
-        ties = {
+        chosen = {
             slot: tied
             for slot, step in self._kinks(between)
             if (tied := self._ties(slot, step)).any()
         }
-        entries = np.ndindex(self.program.shapes[of]) if ties else ()
+        entries = np.ndindex(self.program.shapes[of]) if chosen else ()
         chains = (self.sweep.from_entry(*self.program.entry(of, entry)).chain for entry in entries)
         return any(
             (chain[slot][np.broadcast_to(tied, chain[slot].shape)] != 0).any()
             for chain in chains
-            for slot, tied in ties.items()
+            for slot, tied in chosen.items()
             if slot in chain
         )
 
@@ -217,26 +212,7 @@ class GraphValues(Values):
 
     def leads(self, tensor: Tensor, target: Tensor | None) -> bool:
         """Whether anything on the way to the target is made of the tensor."""
-        if target is None:
-            return True
-        known = self.program.leads
-        if (tensor, target) not in known:
-            known[tensor, target] = self._leads(tensor, target)
-        return known[tensor, target]
-
-    def _leads(self, tensor: Tensor, target: Tensor) -> bool:
-        of = target if isinstance(target, str) else target[0]
-        places = self.program.places
-        before = {s for slot in places[of].all for s in self.program.before(slot)}
-        if isinstance(tensor, str):
-            return not before.isdisjoint(places[tensor].all)
-        slots = {*places[tensor[1]].all}
-        steps = [self.program.steps[slot] for slot in before]
-        if any(s.operation == "jacobian" and not slots.isdisjoint(s.inputs[1:]) for s in steps):
-            return True
-        # What comes back at something given leads no further.
-        is_given = self.program.steps[places[tensor[1]].slot].operation == "given"
-        return not is_given and not isinstance(target, str) and not before.isdisjoint(slots)
+        return target is None or self.program.leads(tensor, target)
 
 
 def _sides(step: LoweredStep, arrays: Sequence[Array], value: Array) -> Iterator[Array]:

@@ -128,7 +128,7 @@ class Sweep:
         step = self.program.steps[slot]
         if (
             slot in self.changes
-            or step.operation in ("jacobian", "slope")  # the way back may be another one
+            or step.is_derivative  # the way back may be another one
             or not self._moved_slots.isdisjoint(step.inputs)
         ):
             self._moved_slots.add(slot)

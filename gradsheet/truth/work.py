@@ -114,7 +114,7 @@ class SweepWork:
     def _derived(self, slot: int) -> list[int] | None:
         """What stands between the ends of a derivative; None where a step is none."""
         step = self.program.steps[slot]
-        if step.operation not in ("jacobian", "slope"):
+        if not step.is_derivative:
             return None
         of, *by = step.inputs
         return self.program.between(by, of)

@@ -766,9 +766,10 @@ PLANTED = [
     ("kinked = f.dd is zero and f.value is not identity", "kinked = f.dd is zero"),
     ("lambda z, out: zero(z), kinked=True)", "lambda z, out: zero(z))"),
     ("d_relu(z) - d_relu(-z), kinked=True)", "d_relu(z) - d_relu(-z))"),
-    ('case "maximum" | "minimum" | "where":', 'case "maximum" | "minimum":'),
-    (".sum(axes) > 1).any()", ".sum(axes) > 0).any()"),
-    (".sum(axes) > 1).any()", ".sum() > 1)"),
+    ('"minimum", "where", "largest"', '"minimum", "largest"'),
+    ("np.asarray(arrays[0] == arrays[1])", "np.asarray(arrays[0] != arrays[1])"),
+    (".sum(axes) > 1)", ".sum(axes) > 0)"),
+    (".sum(axes) > 1)", ".sum() > 1)"),
 ]
 
 
